@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Read, plan, apply unless in check mode, read back, report. The only place that knows check mode."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Protocol, TypeVar
+
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import NotKept
+from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired, Plan, Planned, make_plan
+
+T = TypeVar("T", bound=Planned)
+
+
+class Resource(Protocol[T]):
+    """One kind of kernel object."""
+
+    def read(self) -> Iterable[T]:
+        """The objects the host holds now."""
+
+    def check(self, plan: Plan[T]) -> None:
+        """Raise Refused where the plan would do harm on this host. Changes nothing."""
+
+    def apply(self, plan: Plan[T]) -> None:
+        """Carry the plan out, additions and edits before removals."""
+
+
+def converge(resource: Resource[T], desired: Desired[T], check_mode: bool) -> dict[str, Any]:
+    """Bring the host to the desired state.
+
+    Returns the module's result: ``changed``, ``diff`` (before and after, a line an object) and ``changes``
+    (a line a step). In check mode the result is the same and nothing is written.
+    """
+    plan = make_plan(resource.read(), desired)
+    resource.check(plan)
+    if plan.changes and not check_mode:
+        resource.apply(plan)
+        left = make_plan(resource.read(), desired)
+        if left.changes:
+            raise NotKept([change.line for change in left.changes])
+    return {
+        "changed": bool(plan.changes),
+        "diff": {"before": _text(plan.before), "after": _text(plan.after)},
+        "changes": [change.line for change in plan.changes],
+    }
+
+
+def _text(objects: Iterable[Planned]) -> str:
+    return "".join(f"{line}\n" for line in sorted((obj.line for obj in objects), key=_natural))
+
+
+def _natural(line: str) -> list[tuple[int, str]]:
+    """Sort numbers by value, so that priority 20 stands before 100."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", line)]

@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The failures of this collection. Each says what is wrong, on which object, and what to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+
+class LvsError(Exception):
+    """Anything a module reports through fail_json. ``details`` become further keys of the result."""
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class BadInput(LvsError):
+    """An option has a value that cannot be meant (None: it was not given). Raised before anything is read or changed."""
+
+    def __init__(self, option: str, value: object, reason: str) -> None:
+        super().__init__(f"{option} {reason}" if value is None else f"{option}: {value!r} {reason}", option=option)
+
+
+class Refused(LvsError):
+    """The input is valid, but on this host it would cut traffic or the controller off."""
+
+    def __init__(self, option: str, value: object, reason: str, override: str = "") -> None:
+        hint = f" Set {override} to do it all the same." if override else ""
+        super().__init__(f"{option}: {value!r} refused: {reason}{hint}", option=option)
+
+
+class Missing(LvsError):
+    """Something the host must have is not there: a library, a tool, a kernel module, a privilege."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what} Remedy: {remedy}")
+
+
+class KernelError(LvsError):
+    """The kernel refused a request: its errno, and its own words where it has any."""
+
+    def __init__(self, subject: str, errno: int, text: str = "") -> None:
+        self.errno = errno
+        self.text = text
+        super().__init__(f"{subject}: {describe(errno, text)}", errno=errno)
+
+
+class PartlyApplied(LvsError):
+    """Some changes were made and some were not. Nothing is hidden: every change is in one of the lists."""
+
+    def __init__(self, done: Sequence[str], failed: Sequence[tuple[str, str]], untried: Sequence[str]) -> None:
+        total = len(done) + len(failed) + len(untried)
+        first = "; ".join(f"{line}: {why}" for line, why in failed[:3])
+        more = f" (and {len(failed) - 3} more)" if len(failed) > 3 else ""
+        rest = f" {len(untried)} were not tried." if untried else ""
+        super().__init__(
+            f"{len(done)} of {total} changes were made, {len(failed)} failed: {first}{more}.{rest}"
+            " A further run continues from here.",
+            changed=bool(done),
+            done=list(done),
+            failed=[{"change": line, "reason": why} for line, why in failed],
+            untried=list(untried),
+        )
+
+
+class NotKept(LvsError):
+    """The kernel acknowledged a change but does not show it when read back (old kernels ignore new attributes)."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__(
+            "The kernel accepted these changes but holds something else when read back: "
+            + "; ".join(lines[:5])
+            + ". Another program changes the same objects, or this kernel does not know one of the options.",
+            changed=True,
+            not_kept=list(lines),
+        )
+
+
+def describe(errno: int, text: str = "") -> str:
+    """The kernel's words, its errno's name, or both."""
+    name = os.strerror(errno)
+    return f"{text} ({name})" if text else name

@@ -1,0 +1,28 @@
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Addresses and prefixes between the kernel's bytes and the model's text."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+
+def text(packed: bytes) -> str:
+    """4 or 16 bytes as canonical text, the way ``ipaddress`` writes it (inet_ntop differs where IPv4 is embedded)."""
+    if len(packed) == 4:
+        return socket.inet_ntop(socket.AF_INET, packed)
+    written = socket.inet_ntop(socket.AF_INET6, packed)
+    return str(ipaddress.IPv6Address(packed)) if "." in written else written
+
+
+def packed(written: str) -> bytes:
+    """Canonical text as 4 or 16 bytes."""
+    return socket.inet_pton(socket.AF_INET6 if ":" in written else socket.AF_INET, written)
+
+
+def split(prefix: str) -> tuple[bytes, int]:
+    """A prefix as bytes and length."""
+    written, _slash, length = prefix.partition("/")
+    return packed(written), int(length)

@@ -1,0 +1,89 @@
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A route that ends here: local delivery, or a refusal (ip-route(8), net/ipv4/fib_semantics.c, net/ipv6/route.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any, NamedTuple
+
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
+from ansible_collections.lvs.vipless.plugins.module_utils._model import values
+
+UNICAST = 1
+LOCAL = 2
+TYPES = {"local": LOCAL, "blackhole": 6, "unreachable": 7, "prohibit": 8}
+"""RTN_… of include/uapi/linux/rtnetlink.h: the types this collection writes."""
+_OTHER_TYPES = {"unicast": UNICAST, "broadcast": 3, "anycast": 4, "multicast": 5, "throw": 9, "nat": 10}
+IPV6_METRIC = 1024
+"""IP6_RT_PRIO_USER: what the kernel gives an IPv6 route without a metric."""
+
+
+class Route(NamedTuple):
+    """One route. ``prefix`` is always written with its length; ``device`` is empty for a refusal."""
+
+    family: int
+    prefix: str
+    table: int
+    metric: int
+    kind: int
+    device: str
+    protocol: int
+    tos: int = 0
+    gateway: str = ""
+
+    @property
+    def key(self) -> Hashable:
+        """Identity: family, prefix, table, metric (and the type of service, which this collection leaves at 0)."""
+        return (self.family, self.prefix, self.table, self.metric, self.tos)
+
+    @property
+    def is_default(self) -> bool:
+        return self.prefix.endswith("/0")
+
+    @property
+    def line(self) -> str:
+        """As ``ip route show table all`` writes it, with the family in front and the table always named."""
+        words = [values.FAMILY_NAMES.get(self.family, str(self.family))]
+        words.append(values.name_of({**TYPES, **_OTHER_TYPES}, self.kind))
+        words.append("default" if self.is_default else self.prefix)
+        words += ["via", self.gateway] if self.gateway else []
+        words += ["dev", self.device] if self.device else []
+        words += ["table", values.name_of(values.TABLES, self.table), "proto", str(self.protocol)]
+        words += ["metric", str(self.metric)] if self.metric else []
+        return " ".join(words)
+
+
+def parse(options: Mapping[str, Any], label: str = "") -> list[tuple[str, Route]]:
+    """The routes that one entry of the module's options asks for, one for each prefix, each with that option's name."""
+    table = values.table(label + "table", options["table"])
+    kind = TYPES[options["type"]]
+    device = values.interface(label + "device", options["device"] or "lo") if kind == LOCAL else ""
+    if options["device"] is not None and not device:
+        raise BadInput(label + "device", options["device"], f"cannot go with type {options['type']}, which has none.")
+    if not options["prefixes"]:
+        raise BadInput(label + "prefixes", options["prefixes"], "is empty: name at least one prefix.")
+    protocol = values.protocol(label + "protocol", options["protocol"])
+    metric = values.number(label + "metric", options["metric"] or 0, 0, values.FULL_MASK)
+    found = []
+    for place, text in enumerate(options["prefixes"]):
+        option = f"{label}prefixes[{place}]"
+        prefix = values.network(option, text)
+        family = values.family_of(prefix)
+        found.append((option, Route(family, str(prefix), table, _metric(family, metric), kind, device, protocol)))
+        _refuse_default(*found[-1])
+    return found
+
+
+def _metric(family: int, metric: int) -> int:
+    return metric or (IPV6_METRIC if family == values.IPV6 else 0)
+
+
+def _refuse_default(option: str, route: Route) -> None:
+    """A default that ends here, in a table that every packet passes, takes the host off the network."""
+    if route.is_default and route.table in values.TABLES.values():
+        where = values.name_of(values.TABLES, route.table)
+        raise BadInput(
+            option, route.prefix, f"in table {where} would end all traffic of this host; use a table of its own."
+        )

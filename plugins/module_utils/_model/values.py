@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checked values: addresses, prefixes, marks, numbers. Each function takes the option's name for its error."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Hashable, Iterable
+from typing import Protocol, TypeVar, Union
+
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
+
+IPV4 = 2
+"""AF_INET, include/linux/socket.h"""
+IPV6 = 10
+"""AF_INET6"""
+FAMILIES = {"ipv4": IPV4, "ipv6": IPV6}
+FAMILY_NAMES = {IPV4: "ipv4", IPV6: "ipv6"}
+ANYWHERE = {IPV4: "0.0.0.0/0", IPV6: "::/0"}
+FULL_MASK = 0xFFFFFFFF
+
+OWN_PROTOCOL = 117
+"""The routing protocol number by which rules and routes of this collection are known (see ip-route(8), PROTOCOL)."""
+PROTOCOLS = {"kernel": 2, "boot": 3, "static": 4}
+"""Numbers of include/uapi/linux/rtnetlink.h that are the same on every host."""
+TABLES = {"default": 253, "main": 254, "local": 255}
+
+Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+
+
+class Keyed(Protocol):
+    @property
+    def key(self) -> Hashable: ...
+
+    @property
+    def line(self) -> str: ...
+
+
+K = TypeVar("K", bound=Keyed)
+
+
+def network(option: str, text: str) -> Network:
+    """A prefix such as 203.0.113.0/24; an address alone is its host prefix. Host bits are an error, not a guess."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        pass
+    try:
+        meant = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise BadInput(option, text, "is not an IPv4 or IPv6 prefix or address.") from None
+    raise BadInput(option, text, f"has host bits set; the prefix is {meant}.")
+
+
+def address(option: str, text: str) -> Address:
+    """One IPv4 or IPv6 address, without prefix length or zone."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        raise BadInput(option, text, "is not an IPv4 or IPv6 address.") from None
+    if getattr(found, "scope_id", None):
+        raise BadInput(option, text, "has a zone; give the address alone.")
+    return found
+
+
+def family_of(net: Network | Address) -> int:
+    return IPV4 if net.version == 4 else IPV6
+
+
+def number(option: str, value: int | str, lowest: int, highest: int) -> int:
+    """A whole number in decimal or 0x notation, within limits."""
+    try:
+        found = int(value, 0) if isinstance(value, str) else value
+    except ValueError:
+        raise BadInput(option, value, "is not a whole number.") from None
+    if not lowest <= found <= highest:
+        raise BadInput(option, value, f"is not between {lowest} and {highest}.")
+    return found
+
+
+def mark_and_mask(option: str, text: str) -> tuple[int, int]:
+    """A firewall mark as MARK or MARK/MASK, decimal or 0x. A bit outside the mask could never match."""
+    value, slash, mask_text = text.partition("/")
+    mask = number(option, mask_text, 1, FULL_MASK) if slash else FULL_MASK
+    mark = number(option, value, 0, FULL_MASK)
+    if mark & ~mask:
+        raise BadInput(option, text, f"has bits outside its mask (mark {mark:#x}, mask {mask:#x}).")
+    return mark, mask
+
+
+def table(option: str, text: str) -> int:
+    """A routing table by number, or by one of the names that every kernel has."""
+    return TABLES[text] if text in TABLES else number(option, text, 1, FULL_MASK)
+
+
+def protocol(option: str, text: str) -> int:
+    """A routing protocol by number, or by one of the names that every kernel has."""
+    return PROTOCOLS[text] if text in PROTOCOLS else number(option, text, 1, 255)
+
+
+def interface(option: str, text: str) -> str:
+    """An interface name as the kernel takes it: 1 to 15 bytes, no white space, no slash (net/core/dev.c)."""
+    if not text or len(text.encode()) > 15 or "/" in text or any(c.isspace() for c in text) or text in {".", ".."}:
+        raise BadInput(option, text, "is not an interface name (1 to 15 characters, no space, no slash).")
+    return text
+
+
+def name_of(names: dict[str, int], value: int) -> str:
+    """The name of a number, or the number as text."""
+    for name, candidate in names.items():
+        if candidate == value:
+            return name
+    return str(value)
+
+
+def distinct(labelled: Iterable[tuple[str, K]]) -> list[K]:
+    """The objects, none named twice. Two entries for one object are an error even where they agree."""
+    seen: dict[Hashable, tuple[str, K]] = {}
+    for label, obj in labelled:
+        if obj.key in seen:
+            first = seen[obj.key][0].rstrip(".")
+            raise BadInput(label.rstrip("."), obj.line, f"names the same object as {first}.")
+        seen[obj.key] = (label, obj)
+    return [obj for _label, obj in seen.values()]

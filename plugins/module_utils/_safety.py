@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What would cut a host or its traffic off. Pure decisions over facts that the kernel side collects."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import Refused
+from ansible_collections.lvs.vipless.plugins.module_utils._model.route import UNICAST, Route
+from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import Rule
+from ansible_collections.lvs.vipless.plugins.module_utils._model.values import IPV4, PROTOCOLS, TABLES
+
+
+class Held(NamedTuple):
+    """An address that must stay reachable, what it is, and the device that has it (or nothing)."""
+
+    address: str
+    what: str
+    device: str
+
+
+def refuse_replacing(edits: Iterable[tuple[Route, Route]]) -> None:
+    """A route of the kernel, or one that leads somewhere, is not ours to turn into another."""
+    for before, after in edits:
+        if before.kind == UNICAST or before.protocol == PROTOCOLS["kernel"]:
+            raise Refused(
+                "prefixes", after.prefix, f"this host has '{before.line}' there. Remove that, or choose another metric."
+            )
+
+
+def refuse_covering(routes: Iterable[Route], held: Sequence[Held]) -> None:
+    """A prefix that ends here, in a table that every packet passes, must hold nothing the host needs beyond itself."""
+    for route in routes:
+        if route.table not in TABLES.values():
+            continue
+        prefix = ipaddress.ip_network(route.prefix)
+        for item in held:
+            address = ipaddress.ip_address(item.address)
+            if address.version == prefix.version and address in prefix and item.device != "lo":
+                raise Refused(
+                    "prefixes", route.prefix, f"it holds {item.address}, {item.what}.", override="force: true"
+                )
+
+
+def refuse_unselective(rules: Iterable[Rule], tables_with_default: frozenset[tuple[int, int]]) -> None:
+    """A rule for every packet, to a table with a local default, takes the host off the network."""
+    for rule in rules:
+        if (rule.family, rule.table) in tables_with_default and (not rule.selects or rule.inverted):
+            reason = f"it takes every packet to table {rule.table}, where a local default route ends it."
+            raise Refused("table", rule.line, reason, override="force: true")
+
+
+def refuse_bare_mark(rules: Iterable[Rule], interfaces: Sequence[str]) -> None:
+    """With src_valid_mark the reverse lookup of a marked packet finds the local default, and the packet is dropped."""
+    for rule in rules:
+        if interfaces and rule.family == IPV4 and rule.mark is not None and not rule.iif:
+            reason = (
+                f"src_valid_mark is 1 on {', '.join(interfaces)}, so packets that this rule delivers are dropped "
+                "without a word. Give the rule an iif, one rule for each interface."
+            )
+            raise Refused("fwmark", rule.line, reason, override="force: true")

@@ -1,0 +1,185 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ip_local_route
+short_description: Manage routes that end on the host
+version_added: 0.1.0
+description:
+  - Adds, changes and removes routes of type C(local), which deliver packets for addresses that the host does not have,
+    and the routes that refuse packets (C(unreachable), C(blackhole), C(prohibit)), which keep them from bouncing.
+  - A route is known by its family, prefix, table and metric. It is changed in place, and never removed to be added again.
+author:
+  - lvs.vipless contributors (@lvs-vipless)
+requirements:
+  - pyroute2 >= 0.7.2 on the managed host
+  - CAP_NET_ADMIN, to change anything
+attributes:
+  check_mode:
+    support: full
+    description: Predicts exactly what a run does and changes nothing.
+  diff_mode:
+    support: full
+    description: Shows the routes in scope before and after, a line each.
+options:
+  routes:
+    description: Routes of several kinds or tables in one call, instead of the options below.
+    type: list
+    elements: dict
+    suboptions: &route
+      prefixes:
+        description: Prefixes or addresses, of both families if wanted. One route is made for each.
+        type: list
+        elements: str
+        required: true
+      table:
+        description:
+          - Routing table, by number or as V(main), V(default) or V(local).
+          - A prefix in table V(local) is accepted by the host as if each address in it were its own (AnyIP).
+        type: str
+        default: local
+      type:
+        description: What becomes of the packets.
+        type: str
+        choices: [local, unreachable, blackhole, prohibit]
+        default: local
+      device:
+        description:
+          - Device of a route of type V(local). V(lo) if not given, which is always up. It must exist.
+        type: str
+      metric:
+        description: Metric. The kernel gives an IPv6 route without one 1024. Another metric is another route.
+        type: int
+      protocol:
+        description:
+          - Routing protocol number (1 to 255), or V(kernel), V(boot) or V(static). It marks the owner of the route.
+        type: str
+        default: "117"
+  <<: *route
+  prefixes:
+    description: See O(routes[].prefixes). Either this or O(routes) is required.
+    type: list
+    elements: str
+  state:
+    description: Whether the routes should exist. V(absent) removes only routes that carry the protocol given.
+    type: str
+    choices: [present, absent]
+    default: present
+  purge:
+    description: Also remove every route that carries O(purge_protocol) and is not listed in O(routes).
+    type: bool
+    default: false
+  purge_protocol:
+    description: The protocol number whose unlisted routes O(purge) removes.
+    type: str
+    default: "117"
+  protect:
+    description:
+      - Addresses that no route in the tables V(main), V(default) and V(local) may cover, such as those of the
+        realservers. The host's own addresses, its next hops and the address that the controller came from are
+        protected always.
+    type: list
+    elements: str
+    default: []
+  force:
+    description: Add routes even where they cover a protected address.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Deliver everything that a rule sends to table 100
+  lvs.vipless.ip_local_route:
+    prefixes: [0.0.0.0/0, "::/0"]
+    table: "100"
+
+- name: Accept a network of VIPs without an address (AnyIP)
+  lvs.vipless.ip_local_route:
+    prefixes: [203.0.113.0/24, "2001:db8:f::/64"]
+
+- name: Both at once, and a guard against bouncing packets
+  lvs.vipless.ip_local_route:
+    purge: true
+    routes:
+      - {prefixes: [0.0.0.0/0], table: "100"}
+      - {prefixes: [203.0.113.0/24], table: main, type: unreachable}
+"""
+
+RETURN = r"""
+changes:
+  description: What was done, or would be in check mode, a line a step.
+  returned: success
+  type: list
+  elements: str
+  sample: ["add ipv4 local default dev lo table 100 proto 117"]
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec, objects, one_or_many
+from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.host import lookup
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import require_interfaces
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.routes import RouteTables
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
+from ansible_collections.lvs.vipless.plugins.module_utils._model import route, values
+from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
+
+OPTIONS = {
+    "prefixes": {"type": "list", "elements": "str", "required": True},
+    "table": {"type": "str", "default": "local"},
+    "type": {"type": "str", "choices": list(route.TYPES), "default": "local"},
+    "device": {"type": "str"},
+    "metric": {"type": "int"},
+    "protocol": {"type": "str", "default": str(values.OWN_PROTOCOL)},
+}
+SPEC = one_or_many("routes", OPTIONS, identity="prefixes").merge(
+    ArgumentSpec(
+        {
+            "purge_protocol": {"type": "str", "default": str(values.OWN_PROTOCOL)},
+            "protect": {"type": "list", "elements": "str", "default": []},
+            "force": {"type": "bool", "default": False},
+        }
+    )
+)
+
+
+def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """The module's work, from options to result."""
+    entries = objects(params, "routes", OPTIONS)
+    named = values.distinct(pair for label, entry in entries for pair in route.parse(entry, label))
+    require_interfaces((f"{label}device", entry["device"]) for label, entry in entries)
+    protected = [str(values.address(f"protect[{i}]", text)) for i, text in enumerate(params["protect"])]
+    owner = values.protocol("purge_protocol", params["purge_protocol"])
+    owners = {r.key: r.protocol for r in named}
+    if params["state"] == "present":
+        desired = Desired(named, lambda found: params["purge"] and found.protocol == owner)
+    else:
+        desired = Desired(unwanted=lambda found: owners.get(found.key) == found.protocol)
+    with Session(read_only=check_mode) as session:
+        tables = RouteTables(
+            session,
+            {(r.family, r.table) for r in named},
+            owner if params["purge"] else 0,
+            None if params["force"] else lookup(protected),
+        )
+        return converge(tables, desired, check_mode)
+
+
+def main() -> None:
+    module = AnsibleModule(**SPEC.to_kwargs())
+    try:
+        result = run(module.params, module.check_mode)
+    except LvsError as error:
+        module.fail_json(msg=str(error), **error.details)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""A network namespace of a test's own, and modules called inside it as Ansible would call them."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import itertools
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.common.arg_spec import ModuleArgumentSpecValidator
+
+_CLONE_NEWNET = 0x40000000
+_CAPABILITY_VERSION_3 = 0x20080522
+_CAP_NET_ADMIN = 12
+_libc = ctypes.CDLL(None, use_errno=True)
+_numbers = itertools.count()
+
+
+class Namespace:
+    """Made with a loopback and a veth pair that is up: v0 (10.0.0.2/24, 2001:db8:a::2/64) and v1, which stays bare."""
+
+    def __init__(self) -> None:
+        self.name = f"lvstest-{os.getpid()}-{next(_numbers)}"
+
+    def __enter__(self) -> Namespace:
+        _run("ip", "netns", "add", self.name)
+        for line in (
+            "link set lo up",
+            "link add v0 type veth peer name v1",
+            "link set v0 up",
+            "link set v1 up",
+            "address add 10.0.0.2/24 dev v0",
+            "address add 2001:db8:a::2/64 dev v0 nodad",
+            "route add default via 10.0.0.1",
+            "-6 route add default via 2001:db8:a::1",
+        ):
+            self.ip(line)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        _run("ip", "netns", "delete", self.name)
+
+    def ip(self, arguments: str) -> str:
+        """Run ip(8) inside: ``ip("rule add priority 5 table 7")``."""
+        return _run("ip", "-n", self.name, *arguments.split())
+
+    def ip_json(self, arguments: str) -> list[dict[str, Any]]:
+        """What ``ip -j -d`` shows: the oracle."""
+        found: list[dict[str, Any]] = json.loads(_run("ip", "-n", self.name, "-j", "-d", *arguments.split()) or "[]")
+        return found
+
+    def run(self, *command: str, stdin: str | None = None) -> str:
+        """Run a command inside."""
+        return _run("ip", "netns", "exec", self.name, *command, stdin=stdin)
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """This thread, inside the namespace."""
+        with open("/proc/thread-self/ns/net", "rb") as home, open(f"/run/netns/{self.name}", "rb") as there:
+            _setns(there.fileno())
+            try:
+                yield
+            finally:
+                _setns(home.fileno())
+
+    def call(self, module: str, *, check: bool = False, **params: Any) -> dict[str, Any]:
+        """Run a module's work inside, its parameters validated by Ansible's own validator first."""
+        with self.entered():
+            return call(module, check=check, **params)
+
+
+@contextmanager
+def without_net_admin() -> Iterator[None]:
+    """This thread, without CAP_NET_ADMIN in its effective set (capset(2)); it stays permitted, so it can come back."""
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    data = (ctypes.c_uint32 * 6)()
+    _libc.capget(header, data)
+    held = data[0]
+    data[0] = held & ~(1 << _CAP_NET_ADMIN)
+    if _libc.capset(header, data):
+        raise OSError(ctypes.get_errno(), "capset")
+    try:
+        yield
+    finally:
+        data[0] = held
+        _libc.capset(header, data)
+
+
+def call(module: str, *, check: bool = False, **params: Any) -> dict[str, Any]:
+    """Run a module's work in the namespace of this process."""
+    loaded = importlib.import_module(f"ansible_collections.lvs.vipless.plugins.modules.{module}")
+    spec = loaded.SPEC.to_kwargs()
+    spec.pop("supports_check_mode")
+    result = ModuleArgumentSpecValidator(**spec).validate(params)
+    if result.error_messages:
+        raise ValueError("; ".join(result.error_messages))
+    answer: dict[str, Any] = loaded.run(result.validated_parameters, check)
+    return answer
+
+
+def _setns(descriptor: int) -> None:
+    if _libc.setns(descriptor, _CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+def _run(*command: str, stdin: str | None = None) -> str:
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def require_root() -> None:
+    """These tests make network namespaces: without root they cannot say anything, so they fail."""
+    if os.geteuid() != 0 or not Path("/proc/self/ns/net").exists():
+        raise RuntimeError("tests/kernel makes network namespaces: run it as root on Linux")

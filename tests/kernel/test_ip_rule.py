@@ -1,0 +1,150 @@
+"""The module ip_rule against the kernel. ``ip -j -d rule`` is the oracle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Missing, Refused
+
+from namespace import Namespace, call, without_net_admin
+
+DELIVERY = {"family": "both", "priority": 100, "iif": "v0", "fwmark": "0x10000/0x10000", "table": "100"}
+
+
+def rules(netns: Namespace, family: str, priority: int = 100) -> list[dict[str, Any]]:
+    return netns.ip_json(f"{family} rule show priority {priority}")
+
+
+@pytest.mark.parametrize("family", ["-4", "-6"])
+def test_adds_the_rule_that_was_asked_for(netns: Namespace, family: str) -> None:
+    assert netns.call("ip_rule", **DELIVERY)["changed"]
+    (found,) = rules(netns, family)
+    assert found["fwmark"] == "0x10000"
+    assert found["fwmask"] == "0x10000"
+    assert found["iif"] == "v0"
+    assert found["table"] == "100"
+    assert found["protocol"] == "117"
+
+
+def test_second_run_changes_nothing(netns: Namespace) -> None:
+    netns.call("ip_rule", **DELIVERY)
+    again = netns.call("ip_rule", **DELIVERY)
+    assert not again["changed"]
+    assert again["diff"]["before"] == again["diff"]["after"] != ""
+
+
+def test_check_mode_predicts_and_changes_nothing(netns: Namespace) -> None:
+    before = netns.ip_json("rule show")
+    predicted = netns.call("ip_rule", check=True, **DELIVERY)
+    assert netns.ip_json("rule show") == before
+    assert predicted == netns.call("ip_rule", **DELIVERY)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("priority", 101),
+        ("iif", "v1"),
+        ("fwmark", "0x10000"),
+        ("fwmark", "0x20000/0x20000"),
+        ("table", "4000000000"),
+        ("protocol", "118"),
+        ("from", "198.51.100.0/24"),
+        ("to", "203.0.113.10"),
+    ],
+)
+def test_every_option_changed_alone_is_a_change(netns: Namespace, option: str, value: object) -> None:
+    start = {**DELIVERY, "family": "ipv4"}
+    netns.call("ip_rule", **start)
+    changed = {**start, option: value}
+    assert netns.call("ip_rule", **changed)["changed"]
+    assert not netns.call("ip_rule", **changed)["changed"]
+
+
+def test_changed_table_leaves_one_rule(netns: Namespace) -> None:
+    netns.call("ip_rule", **DELIVERY)
+    netns.call("ip_rule", **{**DELIVERY, "table": "101"})
+    (found,) = rules(netns, "-4")
+    assert found["table"] == "101"
+
+
+def test_foreign_rules_stay(netns: Namespace) -> None:
+    netns.ip("rule add priority 100 iif v0 fwmark 0x10000/0x10000 table 55")
+    netns.ip("rule add priority 99 to 192.0.2.1 table 56 protocol 117 tos 0x10")
+    netns.ip("rule add priority 98 to 192.0.2.1 table 56")
+    netns.call("ip_rule", rules=[DELIVERY], purge=True)
+    assert len(rules(netns, "-4", 98)) == 1
+    assert not rules(netns, "-4", 99)
+    assert sorted(r["table"] for r in rules(netns, "-4")) == ["100", "55"]
+
+
+def test_purge_removes_ours_with_selectors_it_does_not_write(netns: Namespace) -> None:
+    netns.ip("rule add priority 97 uidrange 5-7 ipproto tcp dport 80 table 56 protocol 117")
+    netns.ip("rule add priority 97 uidrange 5-7 ipproto tcp dport 80 table 56")
+    netns.call("ip_rule", rules=[], purge=True)
+    (left,) = rules(netns, "-4", 97)
+    assert "protocol" not in left or left["protocol"] != "117"
+
+
+def test_absent_needs_no_table(netns: Namespace) -> None:
+    netns.call("ip_rule", **DELIVERY)
+    gone = {name: value for name, value in DELIVERY.items() if name != "table"}
+    assert netns.call("ip_rule", state="absent", **gone)["changed"]
+    assert not rules(netns, "-4")
+    assert not netns.call("ip_rule", state="absent", **gone)["changed"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"fwmark": "0x101/0xff"}, "fwmark: '0x101/0xff' has bits outside its mask (mark 0x101, mask 0xff)."),
+        ({"fwmark": "one"}, "fwmark: 'one' is not a whole number."),
+        ({"iif": "nope0"}, "iif: 'nope0' is not an interface of this host; it has lo, v0, v1."),
+        ({"iif": "a name"}, "iif: 'a name' is not an interface name (1 to 15 characters, no space, no slash)."),
+        ({"table": "0"}, "table: '0' is not between 1 and 4294967295."),
+        ({"table": None}, "table is missing: say which table the rule leads to."),
+        ({"protocol": "256"}, "protocol: '256' is not between 1 and 255."),
+        ({"priority": -1}, "priority: -1 is not between 0 and 4294967295."),
+        ({"family": None}, "family is missing: the rule names no address to take it from."),
+        ({"family": "ipv6", "to": "203.0.113.10"}, "family: 'ipv6' is not the family of the addresses given."),
+        ({"to": "203.0.113.10/24"}, "to: '203.0.113.10/24' has host bits set; the prefix is 203.0.113.0/24."),
+        ({"purge": True}, "purge: True goes with the list rules and state: present only."),
+    ],
+)
+def test_bad_input_is_one_clear_error_and_no_change(netns: Namespace, change: dict[str, Any], message: str) -> None:
+    before = netns.ip_json("rule show")
+    with pytest.raises(BadInput) as caught:
+        given = {**DELIVERY, "family": "ipv4", **change}
+        netns.call("ip_rule", **{name: value for name, value in given.items() if value is not None})
+    assert str(caught.value) == message
+    assert netns.ip_json("rule show") == before
+
+
+def test_the_same_rule_twice_is_an_error(netns: Namespace) -> None:
+    with pytest.raises(BadInput, match=r"^rules\[1\]: .* names the same object as rules\[0\]"):
+        netns.call("ip_rule", rules=[DELIVERY, {**DELIVERY, "table": "7"}])
+
+
+def test_refuses_to_end_all_traffic(netns: Namespace) -> None:
+    netns.ip("route add local default dev lo table 100")
+    everything = {"family": "ipv4", "priority": 100, "table": "100"}
+    with pytest.raises(Refused, match="every packet"):
+        netns.call("ip_rule", **everything)
+    assert not rules(netns, "-4")
+    assert netns.call("ip_rule", force=True, **everything)["changed"]
+
+
+def test_refuses_a_bare_mark_under_src_valid_mark(netns: Namespace) -> None:
+    bare = {"family": "ipv4", "priority": 100, "fwmark": "1", "table": "100"}
+    netns.run("sysctl", "-qw", "net.ipv4.conf.v1.src_valid_mark=1")
+    with pytest.raises(Refused, match="src_valid_mark is 1 on v1"):
+        netns.call("ip_rule", **bare)
+    assert netns.call("ip_rule", iif="v0", **bare)["changed"]
+    assert netns.call("ip_rule", force=True, **bare)["changed"]
+
+
+def test_an_unprivileged_run_says_what_it_lacks(netns: Namespace) -> None:
+    with netns.entered(), without_net_admin(), pytest.raises(Missing, match="CAP_NET_ADMIN"):
+        call("ip_rule", **DELIVERY)
+    assert not rules(netns, "-4")
