@@ -66,7 +66,7 @@ def one_or_many(plural: str, options: Mapping[str, Mapping[str, Any]], identity:
 
 
 def objects(params: Mapping[str, Any], plural: str, options: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """The objects the user named, each with the prefix that its options have in a message (``rules[3].`` or nothing)."""
+    """The objects the user named, each with the prefix of its options in a message (``rules[3].`` or nothing)."""
     if params["purge"] and (params[plural] is None or params["state"] == "absent"):
         raise BadInput("purge", True, f"goes with the list {plural} and state: present only.")
     if params[plural] is None:

@@ -19,10 +19,11 @@ class LvsError(Exception):
 
 
 class BadInput(LvsError):
-    """An option has a value that cannot be meant (None: it was not given). Raised before anything is read or changed."""
+    """An option has a value that cannot be meant (None: not given). Raised before anything is read or changed."""
 
     def __init__(self, option: str, value: object, reason: str) -> None:
-        super().__init__(f"{option} {reason}" if value is None else f"{option}: {value!r} {reason}", option=option)
+        subject = option if value is None else f"{option}: {value!r}"
+        super().__init__(f"{subject} {reason}", option=option)
 
 
 class Refused(LvsError):

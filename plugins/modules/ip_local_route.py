@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Adds, changes and removes routes of type C(local), which deliver packets for addresses that the host does not have,
     and the routes that refuse packets (C(unreachable), C(blackhole), C(prohibit)), which keep them from bouncing.
-  - A route is known by its family, prefix, table and metric. It is changed in place, and never removed to be added again.
+  - A route is known by its family, prefix, table and metric. It is changed in place, never removed to be added again.
 author:
   - lvs.vipless contributors (@lvs-vipless)
 requirements:

@@ -62,7 +62,7 @@ class Namespace:
     @contextmanager
     def entered(self) -> Iterator[None]:
         """This thread, inside the namespace."""
-        with open("/proc/thread-self/ns/net", "rb") as home, open(f"/run/netns/{self.name}", "rb") as there:
+        with Path("/proc/thread-self/ns/net").open("rb") as home, Path("/run/netns", self.name).open("rb") as there:
             _setns(there.fileno())
             try:
                 yield

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Refused
-
 from namespace import Namespace
 
 DELIVERY = {"prefixes": ["0.0.0.0/0", "::/0"], "table": "100"}
@@ -150,7 +149,7 @@ def test_refuses_the_controllers_address(netns: Namespace, monkeypatch: pytest.M
 
 def test_refuses_to_replace_a_route_that_leads_somewhere(netns: Namespace) -> None:
     netns.ip("route add 203.0.113.0/24 via 10.0.0.1")
-    with pytest.raises(Refused, match="this host has 'ipv4 unicast 203.0.113.0/24 via 10.0.0.1"):
+    with pytest.raises(Refused, match=r"this host has 'ipv4 unicast 203\.0\.113\.0/24 via 10\.0\.0\.1"):
         netns.call("ip_local_route", **GUARD)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Missing, Refused
-
 from namespace import Namespace, call, without_net_admin
 
 DELIVERY = {"family": "both", "priority": 100, "iif": "v0", "fwmark": "0x10000/0x10000", "table": "100"}
@@ -114,8 +113,8 @@ def test_absent_needs_no_table(netns: Namespace) -> None:
 )
 def test_bad_input_is_one_clear_error_and_no_change(netns: Namespace, change: dict[str, Any], message: str) -> None:
     before = netns.ip_json("rule show")
+    given = {**DELIVERY, "family": "ipv4", **change}
     with pytest.raises(BadInput) as caught:
-        given = {**DELIVERY, "family": "ipv4", **change}
         netns.call("ip_rule", **{name: value for name, value in given.items() if value is not None})
     assert str(caught.value) == message
     assert netns.ip_json("rule show") == before

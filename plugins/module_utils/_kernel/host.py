@@ -30,9 +30,11 @@ def lookup(protected: Sequence[str]) -> Callable[[Session, int], list[Held]]:
 def held(session: Session, family: int) -> list[Held]:
     """The addresses of the family that this host lives by, each with what it is."""
     found = [Held(address, f"an address of {device}", device) for address, device in addresses(session, family)]
-    for route in routes.dump(session, family, TABLES["main"]):
-        if route.gateway:
-            found.append(Held(route.gateway, f"the next hop of {route.prefix}", ""))
+    found.extend(
+        Held(route.gateway, f"the next hop of {route.prefix}", "")
+        for route in routes.dump(session, family, TABLES["main"])
+        if route.gateway
+    )
     found.extend(Held(address, "the address the controller came from", "") for address in controller())
     return found
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, lvs.vipless contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is used of pyroute2: its constants and message classes. A host without it gets one clear error, not a traceback."""
+"""What is used of pyroute2: constants and message classes. A host without it gets one clear error, no traceback."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ansible_collections.lvs.vipless.plugins.module_utils._errors import Missing
 netlink: Any = None
 rtnl: Any = None
 ifaddrmsg: Any = None
-ctrlmsg: Any = None
 _failure = ""
+
+__all__ = ["ifaddrmsg", "netlink", "require", "rtnl"]
 
 try:
     from pyroute2 import netlink
     from pyroute2.netlink import rtnl
-    from pyroute2.netlink.generic import ctrlmsg
     from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 except ImportError as error:
     _failure = str(error)

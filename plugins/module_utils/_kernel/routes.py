@@ -149,7 +149,10 @@ class RouteTables:
         send(
             self._session,
             (
-                [Step(f"add {r.line}", Message(rtnl.RTM_NEWROUTE, create, encode(r)), ALREADY) for r in plan.additions()],
+                [
+                    Step(f"add {r.line}", Message(rtnl.RTM_NEWROUTE, create, encode(r)), ALREADY)
+                    for r in plan.additions()
+                ],
                 [
                     Step(f"change {old.line} to {new.line}", Message(rtnl.RTM_NEWROUTE, replace, encode(new)))
                     for old, new in plan.edits()

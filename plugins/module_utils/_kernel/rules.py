@@ -135,10 +135,13 @@ class RuleList:
             self._session,
             (
                 [
-                    Step(f"add {r.line}", Message(rtnl.RTM_NEWRULE, netlink.NLM_F_CREATE | netlink.NLM_F_EXCL, encode(r)), ALREADY)
+                    Step(
+                        f"add {r.line}",
+                        Message(rtnl.RTM_NEWRULE, netlink.NLM_F_CREATE | netlink.NLM_F_EXCL, encode(r)),
+                        ALREADY,
+                    )
                     for r in added
                 ],
                 [Step(f"remove {r.line}", Message(rtnl.RTM_DELRULE, 0, encode(r)), GONE) for r in removed],
             ),
         )
-

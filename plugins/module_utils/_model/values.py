@@ -90,6 +90,14 @@ def mark_and_mask(option: str, text: str) -> tuple[int, int]:
     return mark, mask
 
 
+def single_bit(option: str, value: int | str) -> int:
+    """One bit of a mark, as a number."""
+    found = number(option, value, 1, FULL_MASK)
+    if found & (found - 1):
+        raise BadInput(option, value, "has more than one bit set.")
+    return found
+
+
 def table(option: str, text: str) -> int:
     """A routing table by number, or by one of the names that every kernel has."""
     return TABLES[text] if text in TABLES else number(option, text, 1, FULL_MASK)

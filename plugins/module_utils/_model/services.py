@@ -1,0 +1,164 @@
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The declaration ``lvs_services`` that all roles share: checked as a whole, then given to each module in its words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
+from ansible_collections.lvs.vipless.plugins.module_utils._model import values
+
+FORWARDING = ("direct", "tunnel", "masquerade")
+
+
+@dataclass(frozen=True)
+class RealServer:
+    """One realserver of a service. ``port`` is 0 where the packet keeps its own."""
+
+    address: values.Address
+    weight: int
+    port: int
+
+
+@dataclass(frozen=True)
+class Service:
+    """One entry of ``lvs_services``: any addresses and ports under one mark."""
+
+    label: str
+    name: str
+    mark: int
+    vips: Sequence[values.Network]
+    ports: Sequence[str]
+    scheduler: str
+    forwarding: str
+    realservers: Sequence[RealServer]
+
+    def families(self) -> list[int]:
+        """The families of its VIPs: IPVS keeps one service for each."""
+        return sorted({values.family_of(vip) for vip in self.vips})
+
+
+def parse(entries: Sequence[Mapping[str, Any]], option: str = "lvs_services") -> list[Service]:
+    """Every service, or BadInput for the first value that cannot be meant."""
+    found = [_service(entry, f"{option}[{place}]") for place, entry in enumerate(entries)]
+    _require_distinct(found, "name", [service.name for service in found])
+    _require_distinct(found, "mark", [service.mark for service in found])
+    protected = [(server.address, service.name) for service in found for server in service.realservers]
+    for service in found:
+        for place, vip in enumerate(service.vips):
+            for address, name in protected:
+                if address in vip:
+                    raise BadInput(
+                        f"{service.label}.vips[{place}]", str(vip), f"holds {address}, a realserver of {name}."
+                    )
+    return found
+
+
+def marked(services: Iterable[Service], delivery_bit: int) -> list[dict[str, Any]]:
+    """What the module ``fwmark`` takes: addresses and ports of each service, with its mark and the delivery bit."""
+    return [
+        {
+            "vips": [str(vip) for vip in service.vips],
+            "ports": list(service.ports),
+            "mark": f"{_full_mark(service, delivery_bit):#x}",
+        }
+        for service in services
+    ]
+
+
+def balanced(services: Iterable[Service], delivery_bit: int) -> list[dict[str, Any]]:
+    """What the module ``ipvs_service`` takes: one fwmark service for each service and family."""
+    return [
+        {
+            "fwmark": f"{_full_mark(service, delivery_bit):#x}",
+            "family": values.FAMILY_NAMES[family],
+            "scheduler": service.scheduler,
+            "destinations": [
+                {
+                    "address": str(server.address),
+                    "port": server.port,
+                    "forwarding": service.forwarding,
+                    "weight": server.weight,
+                }
+                for server in _servers(service, family)
+            ],
+        }
+        for service in services
+        for family in service.families()
+    ]
+
+
+def vip_prefixes(services: Iterable[Service]) -> list[str]:
+    """The VIPs of all services, each once, in order."""
+    return list(dict.fromkeys(str(vip) for service in services for vip in service.vips))
+
+
+def realserver_addresses(services: Iterable[Service]) -> list[str]:
+    """The RIPs of all services, each once, in order."""
+    return list(dict.fromkeys(str(server.address) for service in services for server in service.realservers))
+
+
+def _service(entry: Mapping[str, Any], label: str) -> Service:
+    for name in ("name", "mark", "vips", "realservers"):
+        if not entry.get(name):
+            raise BadInput(f"{label}.{name}", entry.get(name), "is missing or empty.")
+    forwarding = entry.get("forwarding", "direct")
+    if forwarding not in FORWARDING:
+        raise BadInput(f"{label}.forwarding", forwarding, f"is not one of {', '.join(FORWARDING)}.")
+    ports = list(entry.get("ports", ["any"]))
+    service = Service(
+        label=label,
+        name=str(entry["name"]),
+        mark=values.number(f"{label}.mark", entry["mark"], 1, values.FULL_MASK),
+        vips=[values.network(f"{label}.vips[{i}]", str(vip)) for i, vip in enumerate(entry["vips"])],
+        ports=ports,
+        scheduler=entry.get("scheduler", "wlc"),
+        forwarding=forwarding,
+        realservers=[
+            _realserver(server, f"{label}.realservers[{i}]", _only_port(ports) if forwarding != "direct" else 0)
+            for i, server in enumerate(entry["realservers"])
+        ],
+    )
+    for family in service.families():
+        if not _servers(service, family):
+            name = values.FAMILY_NAMES[family]
+            raise BadInput(
+                f"{label}.realservers", [str(s.address) for s in service.realservers], f"has no {name} address."
+            )
+    return service
+
+
+def _realserver(entry: Mapping[str, Any], label: str, port: int) -> RealServer:
+    address = values.address(f"{label}.address", str(entry.get("address", "")))
+    weight = values.number(f"{label}.weight", entry.get("weight", 1), 0, 65535)
+    return RealServer(address, weight, values.number(f"{label}.port", entry.get("port", port), 0, 65535))
+
+
+def _only_port(ports: Sequence[str]) -> int:
+    """The port of a service that has one: a translated or encapsulated packet of a mark needs it named."""
+    number = ports[0].partition("/")[2] if len(ports) == 1 else ""
+    return int(number) if number.isdigit() else 0
+
+
+def _servers(service: Service, family: int) -> list[RealServer]:
+    return [server for server in service.realservers if values.family_of(server.address) == family]
+
+
+def _full_mark(service: Service, delivery_bit: int) -> int:
+    if service.mark >= delivery_bit:
+        raise BadInput(f"{service.label}.mark", service.mark, f"is not below the delivery bit, {delivery_bit:#x}.")
+    return service.mark | delivery_bit
+
+
+def _require_distinct(services: Sequence[Service], option: str, found: Sequence[object]) -> None:
+    first: dict[object, Service] = {}
+    for service, value in zip(services, found):
+        if value in first:
+            raise BadInput(
+                f"{service.label}.{option}", value, f"is that of {first[value].label} ({first[value].name}) too."
+            )
+        first[value] = service

@@ -1,0 +1,103 @@
+"""The declaration lvs_services: what it becomes for each module, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
+from ansible_collections.lvs.vipless.plugins.module_utils._model import services
+
+WEB: dict[str, Any] = {
+    "name": "web",
+    "mark": 1,
+    "vips": ["203.0.113.10", "203.0.113.64/26", "2001:db8:f::/64"],
+    "ports": ["tcp/80", "tcp/443"],
+    "scheduler": "rr",
+    "realservers": [{"address": "10.0.0.11"}, {"address": "10.0.0.12", "weight": 0}, {"address": "2001:db8:a::11"}],
+}
+DNS: dict[str, Any] = {
+    "name": "dns",
+    "mark": 2,
+    "vips": ["203.0.113.53"],
+    "ports": ["udp/53"],
+    "forwarding": "masquerade",
+    "realservers": [{"address": "10.0.0.11"}],
+}
+BIT = 0x10000
+
+
+def test_marks_carry_the_delivery_bit() -> None:
+    web, dns = services.marked(services.parse([WEB, DNS]), BIT)
+    assert web == {
+        "vips": ["203.0.113.10/32", "203.0.113.64/26", "2001:db8:f::/64"],
+        "ports": ["tcp/80", "tcp/443"],
+        "mark": "0x10001",
+    }
+    assert dns["mark"] == "0x10002"
+
+
+def test_one_ipvs_service_for_each_family() -> None:
+    found = services.balanced(services.parse([WEB]), BIT)
+    assert [(s["family"], s["fwmark"], s["scheduler"]) for s in found] == [
+        ("ipv4", "0x10001", "rr"),
+        ("ipv6", "0x10001", "rr"),
+    ]
+    assert [(d["address"], d["weight"], d["port"]) for d in found[0]["destinations"]] == [
+        ("10.0.0.11", 1, 0),
+        ("10.0.0.12", 0, 0),
+    ]
+    assert [d["address"] for d in found[1]["destinations"]] == ["2001:db8:a::11"]
+
+
+def test_a_translated_service_takes_its_only_port() -> None:
+    (found,) = services.balanced(services.parse([DNS]), BIT)
+    assert found["destinations"] == [{"address": "10.0.0.11", "port": 53, "forwarding": "masquerade", "weight": 1}]
+
+
+def test_addresses_stand_once() -> None:
+    parsed = services.parse([WEB, DNS])
+    assert services.vip_prefixes(parsed) == [
+        "203.0.113.10/32",
+        "203.0.113.64/26",
+        "2001:db8:f::/64",
+        "203.0.113.53/32",
+    ]
+    assert services.realserver_addresses(parsed) == ["10.0.0.11", "10.0.0.12", "2001:db8:a::11"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "dns"}, "lvs_services[1].name: 'dns' is that of lvs_services[0] (dns) too."),
+        ({"mark": 2}, "lvs_services[1].mark: 2 is that of lvs_services[0] (dns) too."),
+        ({"mark": "x"}, "lvs_services[1].mark: 'x' is not a whole number."),
+        ({"mark": None}, "lvs_services[1].mark is missing or empty."),
+        ({"mark": BIT}, "lvs_services[1].mark: 65536 is not below the delivery bit, 0x10000."),
+        ({"vips": []}, "lvs_services[1].vips: [] is missing or empty."),
+        (
+            {"vips": ["203.0.113.10/24"]},
+            "lvs_services[1].vips[0]: '203.0.113.10/24' has host bits set; the prefix is 203.0.113.0/24.",
+        ),
+        ({"vips": ["10.0.0.0/24"]}, "lvs_services[1].vips[0]: '10.0.0.0/24' holds 10.0.0.11, a realserver of dns."),
+        ({"forwarding": "nat"}, "lvs_services[1].forwarding: 'nat' is not one of direct, tunnel, masquerade."),
+        (
+            {"realservers": [{"address": "10.0.0.11"}]},
+            "lvs_services[1].realservers: ['10.0.0.11'] has no ipv6 address.",
+        ),
+        (
+            {"realservers": [{"address": "rs1"}]},
+            "lvs_services[1].realservers[0].address: 'rs1' is not an IPv4 or IPv6 address.",
+        ),
+        (
+            {"realservers": [{"address": "10.0.0.11", "weight": -1}]},
+            "lvs_services[1].realservers[0].weight: -1 is not between 0 and 65535.",
+        ),
+    ],
+)
+def test_bad_declarations_name_option_and_value(change: dict[str, Any], message: str) -> None:
+    entry = {**copy.deepcopy(WEB), **change}
+    with pytest.raises(BadInput) as caught:
+        services.marked(services.parse([DNS, entry]), BIT)
+    assert str(caught.value) == message
