@@ -33,6 +33,9 @@ class Namespace:
         for line in (
             "link set lo up",
             "link add v0 type veth peer name v1",
+            # A link-local address would come a second later, when its detection of duplicates ends.
+            "link set v0 addrgenmode none",
+            "link set v1 addrgenmode none",
             "link set v0 up",
             "link set v1 up",
             "address add 10.0.0.2/24 dev v0",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Missing, Refused
 from namespace import Namespace, call, without_net_admin
 
@@ -84,6 +85,19 @@ def test_purge_removes_ours_with_selectors_it_does_not_write(netns: Namespace) -
     netns.call("ip_rule", rules=[], purge=True)
     (left,) = rules(netns, "-4", 97)
     assert "protocol" not in left or left["protocol"] != "117"
+
+
+def test_deletes_the_rule_that_is_meant(netns: Namespace) -> None:
+    # A deletion of "to VIP" would take "from CLIENT to VIP", which stands first and has all that the request says.
+    narrow = {"priority": 100, "from": "198.51.100.7", "to": "203.0.113.10", "table": "100"}
+    wide = {"priority": 100, "to": "203.0.113.10", "table": "100"}
+    netns.call("ip_rule", rules=[narrow])
+    assert netns.call("ip_rule", rules=[narrow, wide])["changed"]
+    assert len(rules(netns, "-4")) == 2
+    result = netns.call("ip_rule", rules=[narrow], purge=True)
+    assert result["changes"] == ["remove ipv4 100: from all to 203.0.113.10/32 lookup 100 proto 117"]
+    (left,) = rules(netns, "-4")
+    assert left["src"] == "198.51.100.7"
 
 
 def test_absent_needs_no_table(netns: Namespace) -> None:

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterable
 
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import inet
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel.apply import ALREADY, GONE, Step, send
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.apply import GONE, Step, send
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.host import source_valid_mark
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.library import netlink, rtnl
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.routes import dump
@@ -21,6 +21,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import
 )
 from ansible_collections.lvs.vipless.plugins.module_utils._model.route import LOCAL
 from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import Rule
+from ansible_collections.lvs.vipless.plugins.module_utils._model.rule_removal import moves
 from ansible_collections.lvs.vipless.plugins.module_utils._model.values import FULL_MASK
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Plan
 from ansible_collections.lvs.vipless.plugins.module_utils._safety import refuse_bare_mark, refuse_unselective
@@ -105,15 +106,15 @@ class RuleList:
         self._session = session
         self._families = sorted(set(families))
         self._force = force
+        self._listed: list[Rule] = []
 
     def read(self) -> list[Rule]:
         """Each rule once: under concurrent change the kernel's dump can repeat one."""
-        found: dict[Rule, None] = {}
+        self._listed = []
         for family in self._families:
             body = _HEADER.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
-            for payload in self._session.dump("rules", rtnl.RTM_GETRULE, body):
-                found[decode(payload)] = None
-        return list(found)
+            self._listed.extend(map(decode, self._session.dump("rules", rtnl.RTM_GETRULE, body)))
+        return list(dict.fromkeys(self._listed))
 
     def check(self, plan: Plan[Rule]) -> None:
         """Refuse what would end all traffic, or drop what it means to deliver."""
@@ -130,18 +131,20 @@ class RuleList:
     def apply(self, plan: Plan[Rule]) -> None:
         """Additions first. The kernel cannot change a rule: its successor is added before it is deleted."""
         added = plan.additions() + [after for _before, after in plan.edits()]
-        removed = [before for before, _after in plan.edits()] + plan.removals()
+        unwanted = [before for before, _after in plan.edits()] + plan.removals()
         send(
             self._session,
             (
-                [
-                    Step(
-                        f"add {r.line}",
-                        Message(rtnl.RTM_NEWRULE, netlink.NLM_F_CREATE | netlink.NLM_F_EXCL, encode(r)),
-                        ALREADY,
-                    )
-                    for r in added
-                ],
-                [Step(f"remove {r.line}", Message(rtnl.RTM_DELRULE, 0, encode(r)), GONE) for r in removed],
+                [_addition(rule) for rule in added],
+                [_addition(m.rule) if m.adds else _deletion(m.rule) for m in moves(self._listed + added, unwanted)],
             ),
         )
+
+
+def _addition(rule: Rule) -> Step:
+    # Without NLM_F_EXCL: that refuses 'to VIP' where 'from CLIENT to VIP' stands at the same priority (rule_exists()).
+    return Step(f"add {rule.line}", Message(rtnl.RTM_NEWRULE, netlink.NLM_F_CREATE, encode(rule)))
+
+
+def _deletion(rule: Rule) -> Step:
+    return Step(f"remove {rule.line}", Message(rtnl.RTM_DELRULE, 0, encode(rule)), GONE)
