@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import pytest
+
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Refused
 from namespace import Namespace
 
