@@ -14,6 +14,10 @@ from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired, 
 
 T = TypeVar("T", bound=Planned)
 
+_ATTEMPTS = 3
+"""Another program may change the same table between our reading and our writing; a kernel that keeps refusing does not
+come round with more."""
+
 
 class Resource(Protocol[T]):
     """One kind of kernel object."""
@@ -36,9 +40,13 @@ def converge(resource: Resource[T], desired: Desired[T], check_mode: bool) -> di
     """
     plan = make_plan(resource.read(), desired)
     resource.check(plan)
-    if plan.changes and not check_mode:
-        resource.apply(plan)
+    left = plan
+    for _attempt in range(_ATTEMPTS):
+        if check_mode or not left.changes:
+            break
+        resource.apply(left)
         left = make_plan(resource.read(), desired)
+    else:
         if left.changes:
             raise NotKept([change.line for change in left.changes])
     return {

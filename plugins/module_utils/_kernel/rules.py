@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterable
 
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import inet
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel.apply import GONE, Step, send
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.apply import ALREADY, GONE, Step, send
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.host import source_valid_mark
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.library import netlink, rtnl
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.routes import dump
@@ -107,13 +107,14 @@ class RuleList:
         self._families = sorted(set(families))
         self._force = force
         self._listed: list[Rule] = []
+        self._first_attempt = True
 
     def read(self) -> list[Rule]:
         """Each rule once: under concurrent change the kernel's dump can repeat one."""
         self._listed = []
         for family in self._families:
             body = _HEADER.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
-            self._listed.extend(map(decode, self._session.dump("rules", rtnl.RTM_GETRULE, body)))
+            self._listed.extend(map(decode, self._session.dump("rules", rtnl.RTM_GETRULE, body, twice=True)))
         return list(dict.fromkeys(self._listed))
 
     def check(self, plan: Plan[Rule]) -> None:
@@ -135,15 +136,18 @@ class RuleList:
         send(
             self._session,
             (
-                [_addition(rule) for rule in added],
+                [_addition(rule, exclusively=self._first_attempt) for rule in added],
                 [_addition(m.rule) if m.adds else _deletion(m.rule) for m in moves(self._listed + added, unwanted)],
             ),
         )
+        self._first_attempt = False
 
 
-def _addition(rule: Rule) -> Step:
-    # Without NLM_F_EXCL: that refuses 'to VIP' where 'from CLIENT to VIP' stands at the same priority (rule_exists()).
-    return Step(f"add {rule.line}", Message(rtnl.RTM_NEWRULE, netlink.NLM_F_CREATE, encode(rule)))
+def _addition(rule: Rule, exclusively: bool = False) -> Step:
+    """Exclusively, the kernel refuses a second copy, but also 'to VIP' where 'from CLIENT to VIP' stands at the same
+    priority (rule_exists()): what is still missing after that attempt is added without."""
+    flags = netlink.NLM_F_CREATE | (netlink.NLM_F_EXCL if exclusively else 0)
+    return Step(f"add {rule.line}", Message(rtnl.RTM_NEWRULE, flags, encode(rule)), ALREADY)
 
 
 def _deletion(rule: Rule) -> Step:
