@@ -47,11 +47,15 @@ class ArgumentSpec:
         }
 
 
-def one_or_many(plural: str, options: Mapping[str, Mapping[str, Any]], identity: str) -> ArgumentSpec:
+def one_or_many(
+    plural: str, options: Mapping[str, Mapping[str, Any]], *, identity: str, alternative: str = ""
+) -> ArgumentSpec:
     """One object through top-level options, or many through the list ``plural``; ``state`` and ``purge`` beside them.
 
-    ``identity`` is the option that every object must have.
+    ``identity`` is the option that every object must have; where there are two kinds, those of the second have
+    ``alternative``.
     """
+    identities = [identity, alternative] if alternative else [identity]
     top = {name: {k: v for k, v in option.items() if k != "required"} for name, option in options.items()}
     return ArgumentSpec(
         {
@@ -60,8 +64,8 @@ def one_or_many(plural: str, options: Mapping[str, Mapping[str, Any]], identity:
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "purge": {"type": "bool", "default": False},
         },
-        mutually_exclusive=[(plural, identity)],
-        required_one_of=[(plural, identity)],
+        mutually_exclusive=[(plural, name) for name in identities],
+        required_one_of=[(plural, *identities)],
     )
 
 

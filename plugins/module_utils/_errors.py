@@ -50,6 +50,15 @@ class KernelError(LvsError):
         super().__init__(f"{subject}: {describe(errno, text)}", errno=errno)
 
 
+class ProgramFailed(LvsError):
+    """A program of the system failed: its exit code and the beginning of what it said."""
+
+    def __init__(self, subject: str, code: int, stderr: str) -> None:
+        lines = [line.strip()[:300] for line in stderr.splitlines() if line.strip()]
+        words = " / ".join(lines[:5]) or "it said nothing"
+        super().__init__(f"{subject}: {words} (exit code {code}).", rc=code, stderr=stderr[:4000])
+
+
 class PartlyApplied(LvsError):
     """Some changes were made and some were not. Nothing is hidden: every change is in one of the lists."""
 
@@ -63,7 +72,7 @@ class PartlyApplied(LvsError):
             " A further run continues from here.",
             changed=bool(done),
             done=list(done),
-            failed=[{"change": line, "reason": why} for line, why in failed],
+            failures=[{"change": line, "reason": why} for line, why in failed],
             untried=list(untried),
         )
 

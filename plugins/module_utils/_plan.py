@@ -43,12 +43,20 @@ def _never(_obj: object) -> bool:
     return False
 
 
+def _as_asked(wanted: T, _found: T) -> T:
+    return wanted
+
+
 @dataclass(frozen=True)
 class Desired(Generic[T]):
-    """What the user asked for: objects to be present, and which of the others are to go."""
+    """What the user asked for: objects to be present, and which of the others are to go.
+
+    ``complete`` gives an object that is there already what the user left open: (wanted, found) to the target.
+    """
 
     present: Sequence[T] = ()
     unwanted: Callable[[T], bool] = _never
+    complete: Callable[[T, T], T] = _as_asked
 
 
 @dataclass(frozen=True)
@@ -86,12 +94,14 @@ def make_plan(current: Iterable[T], desired: Desired[T]) -> Plan[T]:
         before.append(obj)
         if key not in held:
             held[key] = obj
-        elif held[key] != target and obj == target:
+        elif held[key] != desired.complete(target, held[key]) and obj == desired.complete(target, obj):
             surplus.append(held[key])
             held[key] = obj
         else:
             surplus.append(obj)
     changes: list[Change[T]] = []
+    for key, found in held.items():
+        wanted[key] = desired.complete(wanted[key], found)
     for key, target in wanted.items():
         old = held.get(key)
         if old != target:

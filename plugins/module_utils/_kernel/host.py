@@ -6,19 +6,15 @@
 from __future__ import annotations
 
 import os
-import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel import routes
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel.library import ifaddrmsg, rtnl
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import addresses, routes
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
 from ansible_collections.lvs.vipless.plugins.module_utils._model.values import TABLES
 from ansible_collections.lvs.vipless.plugins.module_utils._safety import Held
 
 _CONF = Path("/proc/sys/net/ipv4/conf")
-_IFADDRMSG = struct.Struct("=BBBBI")
-_HEADER = struct.Struct("=IHHII")
 
 
 def lookup(protected: Sequence[str]) -> Callable[[Session, int], list[Held]]:
@@ -29,7 +25,8 @@ def lookup(protected: Sequence[str]) -> Callable[[Session, int], list[Held]]:
 
 def held(session: Session, family: int) -> list[Held]:
     """The addresses of the family that this host lives by, each with what it is."""
-    found = [Held(address, f"an address of {device}", device) for address, device in addresses(session, family)]
+    there = addresses.dump(session, family)
+    found = [Held(item.address, f"an address of {item.device}", item.device) for item in there]
     found.extend(
         Held(route.gateway, f"the next hop of {route.prefix}", "")
         for route in routes.dump(session, family, TABLES["main"])
@@ -39,34 +36,31 @@ def held(session: Session, family: int) -> list[Held]:
     return found
 
 
-def addresses(session: Session, family: int) -> list[tuple[str, str]]:
-    """The addresses of the family with their devices (RTM_GETADDR)."""
-    devices = routes.Devices()
-    found = []
-    for payload in session.dump("addresses", rtnl.RTM_GETADDR, _IFADDRMSG.pack(family, 0, 0, 0, 0)):
-        message = ifaddrmsg(_HEADER.pack(_HEADER.size + len(payload), rtnl.RTM_NEWADDR, 0, 0, 0) + payload)
-        message.decode()
-        # On a point-to-point link IFA_ADDRESS is the peer.
-        own = message.get_attr("IFA_LOCAL") or message.get_attr("IFA_ADDRESS")
-        found.append((str(own), devices.name(message["index"])))
-    return found
+def controller() -> list[str]:
+    """Where the ssh session that runs this module comes from, if one does."""
+    return _ssh_connection()[:1]
 
 
-def controller() -> Iterator[str]:
-    """Where the ssh session that runs this module comes from. sudo drops SSH_CONNECTION; an ancestor still has it."""
+def arrival() -> list[str]:
+    """The address of this host that the controller is connected to, if it is."""
+    return _ssh_connection()[2:3]
+
+
+def _ssh_connection() -> list[str]:
+    """Client address and port, server address and port. sudo drops the variable; an ancestor still has it."""
     pid = os.getpid()
     while pid > 1:
         try:
             environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
             parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
         except OSError:
-            return
+            return []
         for entry in environment:
             name, _equals, value = entry.partition(b"=")
             if name == b"SSH_CONNECTION" and value:
-                yield value.split()[0].decode().partition("%")[0]
-                return
+                return [word.partition("%")[0] for word in value.decode().split()]
         pid = int(parent)
+    return []
 
 
 def source_valid_mark() -> list[str]:

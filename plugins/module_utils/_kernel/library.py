@@ -11,15 +11,13 @@ from ansible_collections.lvs.vipless.plugins.module_utils._errors import Missing
 
 netlink: Any = None
 rtnl: Any = None
-ifaddrmsg: Any = None
 _failure = ""
 
-__all__ = ["ifaddrmsg", "netlink", "require", "rtnl"]
+__all__ = ["netlink", "require", "rtnl"]
 
 try:
     from pyroute2 import netlink
     from pyroute2.netlink import rtnl
-    from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 except ImportError as error:
     _failure = str(error)
 

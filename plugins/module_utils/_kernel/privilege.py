@@ -12,9 +12,9 @@ from ansible_collections.lvs.vipless.plugins.module_utils._errors import Missing
 _CAP_NET_ADMIN = 12
 
 
-def require_net_admin() -> None:
-    """Raise Missing where this process has no CAP_NET_ADMIN."""
+def require_net_admin(need: str = "every change needs") -> None:
+    """Raise Missing where this process has no CAP_NET_ADMIN. ``need`` says what for."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("CapEff:") and int(line.split()[1], 16) >> _CAP_NET_ADMIN & 1:
             return
-    raise Missing("This process has no CAP_NET_ADMIN, which every change needs.", "run the task with become: true.")
+    raise Missing(f"This process has no CAP_NET_ADMIN, which {need}.", "run the task with become: true.")

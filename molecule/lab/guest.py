@@ -1,0 +1,126 @@
+"""One virtual machine: its files, its QEMU process, its start and its end."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import network
+from lab.accelerator import QEMU, Accelerator
+from lab.image import Image
+from lab.process import command_lines, run
+from lab.settings import Settings
+from lab.topology import Host
+
+MEMORY_MIB = 512
+_START_SECONDS = 120.0
+_END_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A host of the lab as a virtual machine of this machine."""
+
+    settings: Settings
+    host: Host
+    image: Image
+    accelerator: Accelerator
+
+    @property
+    def name(self) -> str:
+        return self.host.name
+
+    @property
+    def disk(self) -> Path:
+        """What this guest wrote on top of the image, and its snapshot."""
+        return self.settings.disks / f"{self.name}.qcow2"
+
+    @property
+    def qmp(self) -> Path:
+        return self.settings.run / f"{self.name}.qmp"
+
+    @property
+    def console(self) -> Path:
+        return self.settings.run / f"{self.name}.console"
+
+    @property
+    def clock(self) -> Path:
+        """The guest's second serial port."""
+        return self.settings.run / f"{self.name}.clock"
+
+    @property
+    def ready(self) -> Path:
+        """Exists once the guest answers and has its clean snapshot; a guest without it is a start that failed."""
+        return self.settings.run / f"{self.name}.ready"
+
+    def arguments(self) -> list[str]:
+        """Return QEMU's command line, the same at every start of the same guest."""
+        argv = [QEMU, "-name", f"{self.settings.name}.{self.name}", "-nodefaults", "-no-user-config", "-daemonize"]
+        argv += ["-pidfile", str(pid_file(self.settings, self.name)), "-display", "none", "-machine", "pc"]
+        argv += [*self.accelerator.arguments, "-smp", "1", "-m", str(MEMORY_MIB)]
+        argv += ["-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd)]
+        argv += ["-append", self._kernel_command_line()]
+        # A guest's disk need not survive a power cut of the host, so its flushes need not reach the host's disk.
+        argv += ["-drive", f"file={self.disk},format=qcow2,if=virtio,cache=unsafe"]
+        argv += ["-device", "virtio-rng-pci", "-qmp", f"unix:{self.qmp},server=on,wait=off"]
+        argv += ["-chardev", f"file,id=console,path={self.console}", "-serial", "chardev:console"]
+        argv += ["-chardev", f"socket,id=clock,path={self.clock},server=on,wait=off", "-serial", "chardev:clock"]
+        for index, interface in enumerate(self.host.interfaces):
+            device = network.tap(self.host, index)
+            argv += ["-netdev", f"tap,id=net{index},ifname={device},script=no,downscript=no,vhost=off"]
+            # Without a boot ROM: guests never boot from the network.
+            argv += ["-device", f"virtio-net-pci,netdev=net{index},mac={interface.mac},romfile="]
+        return argv
+
+    def _kernel_command_line(self) -> str:
+        # net.ifnames=0 leaves cards the kernel's names (eth0, eth1), which the .link files then confirm.
+        identity = f"systemd.hostname={self.name} systemd.machine_id={self.host.machine_id}"
+        return f"root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 {identity}"
+
+    def start(self, *extra: str) -> None:
+        """Start QEMU in the lab's namespace; returns once the machine runs."""
+        run([*network.enter(self.settings), *self.arguments(), *extra], timeout=_START_SECONDS)
+
+    def running(self) -> bool:
+        return self.name in running(self.settings, [self.name])
+
+
+def pid_file(settings: Settings, name: str) -> Path:
+    return settings.run / f"{name}.pid"
+
+
+def running(settings: Settings, names: Iterable[str]) -> dict[str, int]:
+    """Return the process ids of the guests that run, found by the arguments that only this lab gives to QEMU.
+
+    Not by what the process id files say: a crash leaves those behind, or keeps QEMU from writing them.
+    """
+    files = {str(pid_file(settings, name)): name for name in names}
+    found = {}
+    for pid, argv in command_lines():
+        if argv and Path(argv[0]).name == QEMU and "-pidfile" in argv:
+            name = files.get(argv[argv.index("-pidfile") + 1])
+            if name:
+                found[name] = pid
+    return found
+
+
+def stop(settings: Settings, names: Iterable[str]) -> None:
+    """End the guests that run: first asked, so that QEMU closes the disks, then made to."""
+    names = list(names)
+    for wish in (signal.SIGTERM, signal.SIGKILL):
+        handles = {name: os.pidfd_open(pid) for name, pid in running(settings, names).items()}
+        # Asked again with the handles open: no other process can have taken over the number meanwhile.
+        still = running(settings, handles)
+        for name, handle in handles.items():
+            if name in still:
+                signal.pidfd_send_signal(handle, wish)
+        for handle in handles.values():
+            select.select([handle], [], [], _END_SECONDS)
+            os.close(handle)
+    for name in names:
+        for suffix in ("ready", "pid", "qmp", "clock"):
+            (settings.run / f"{name}.{suffix}").unlink(missing_ok=True)

@@ -1,0 +1,128 @@
+"""The files every guest gets on top of Debian's packages.
+
+One image serves all hosts: networkd finds a card's configuration by its MAC address, and the kernel command line
+carries the host's name and machine id.
+"""
+
+from __future__ import annotations
+
+from lab.topology import HOSTS, MANAGEMENT, MANAGEMENT_INTERFACE, Host, Interface
+
+_SSHD = """\
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+UseDNS no
+UsePAM no
+"""
+
+# A snapshot wakes up at its own time of day; the controller sends the right one on the second serial port, where the
+# echo also tells that the guest runs. An ssh login would take an emulated guest ten times as long.
+_CLOCK = """\
+#!/bin/sh
+exec < /dev/ttyS1 > /dev/ttyS1
+stty raw clocal -echo
+while read -r now; do
+    date -u -s "@$now" > /dev/null && echo "$now"
+done
+"""
+_CLOCK_UNIT = """\
+[Unit]
+Description=Take the time of day from the lab's controller
+
+[Service]
+ExecStart=/bin/sh /usr/local/sbin/lab-clock
+Restart=always
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+MASKED_UNITS = (
+    # Background work that would compete with a test for the guest's only processor, or needs a network.
+    "apt-daily.timer",
+    "apt-daily-upgrade.timer",
+    "dpkg-db-backup.timer",
+    "e2scrub_all.timer",
+    "e2scrub_reap.service",
+    "fstrim.timer",
+    "logrotate.timer",
+    "man-db.timer",
+    # Steps of the boot that nothing in the lab uses: a quarter of its time under emulation.
+    "dev-hugepages.mount",
+    "dev-mqueue.mount",
+    "getty@tty1.service",
+    "modprobe@configfs.service",
+    "modprobe@dm_mod.service",
+    "modprobe@drm.service",
+    "modprobe@efi_pstore.service",
+    "modprobe@fuse.service",
+    "modprobe@loop.service",
+    "proc-sys-fs-binfmt_misc.automount",
+    "serial-getty@ttyS0.service",
+    "sys-fs-fuse-connections.mount",
+    "sys-kernel-config.mount",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "systemd-ask-password-console.path",
+    "systemd-ask-password-wall.path",
+    "systemd-binfmt.service",
+    "systemd-network-generator.service",
+    "systemd-random-seed.service",
+    "systemd-sysusers.service",
+    "systemd-update-utmp.service",
+)
+# Installed so that a role finds them in place, off as on a server that has not been configured yet.
+DISABLED_UNITS = ("keepalived.service", "squid.service", "haproxy.service", "nftables.service")
+ENABLED_UNITS = ("systemd-networkd.service", "ssh.service", "lab-clock.service")
+
+
+def guest_files(authorized_key: str) -> dict[str, str]:
+    """Return path to content, both of the guest, for all hosts together."""
+    files = {
+        "/etc/hosts": _hosts(),
+        "/etc/fstab": "/dev/vda / ext4 defaults,noatime 0 0\n",
+        # Empty: taken from the kernel command line at boot.
+        "/etc/machine-id": "",
+        "/etc/resolv.conf": "",
+        "/etc/ssh/sshd_config.d/lab.conf": _SSHD,
+        # An initrd of the guests' own hardware is a third of the usual one, which an emulated processor unpacks slowly.
+        "/etc/initramfs-tools/conf.d/lab": "MODULES=list\n",
+        "/etc/initramfs-tools/modules": "virtio_pci\nvirtio_blk\next4\n",
+        "/usr/local/sbin/lab-clock": _CLOCK,
+        "/etc/systemd/system/lab-clock.service": _CLOCK_UNIT,
+        "/root/.ssh/authorized_keys": f"{authorized_key}\n",
+        # No address before networkd gives one: router advertisements and address probing make boots differ.
+        "/etc/sysctl.d/lab.conf": "net.ipv6.conf.default.accept_ra = 0\nnet.ipv6.conf.default.accept_dad = 0\n",
+    }
+    for host in HOSTS.values():
+        for interface in host.interfaces:
+            base = f"/etc/systemd/network/10-{host.name}-{interface.name}"
+            files[f"{base}.link"] = _link(interface)
+            files[f"{base}.network"] = _network(host, interface)
+    return files
+
+
+def _hosts() -> str:
+    lines = ["127.0.0.1 localhost", "::1 localhost"]
+    for host in HOSTS.values():
+        for interface in host.interfaces:
+            if interface.network is not MANAGEMENT:
+                lines += [f"{address} {host.name}" for address in (interface.ipv4, interface.ipv6)]
+    return "\n".join(lines) + "\n"
+
+
+def _link(interface: Interface) -> str:
+    return f"[Match]\nMACAddress={interface.mac}\n\n[Link]\nName={interface.name}\n"
+
+
+def _network(host: Host, interface: Interface) -> str:
+    lines = ["[Match]", f"MACAddress={interface.mac}", "", "[Network]", "IPv6AcceptRA=no"]
+    # Duplicate address detection would keep an address unusable for a second or more, at a different time each boot.
+    lines.append("IPv6DuplicateAddressDetection=0")
+    if interface.name == MANAGEMENT_INTERFACE:
+        lines.append("LinkLocalAddressing=no")
+    elif host.forwards:
+        lines.append("IPForward=yes")
+    lines += [f"Address={address}" for address in interface.addresses]
+    lines += [f"Gateway={gateway}" for gateway in interface.gateways]
+    return "\n".join(lines) + "\n"

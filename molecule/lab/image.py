@@ -1,0 +1,203 @@
+"""The disk, kernel and initrd that all guests start from: built once per recipe and kept in the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lab import apt_sources
+from lab.console import say
+from lab.errors import LabError
+from lab.guest_files import DISABLED_UNITS, ENABLED_UNITS, MASKED_UNITS, guest_files
+from lab.lock import exclusive
+from lab.process import run
+from lab.settings import Settings
+
+RELEASE = "bookworm"
+DISK_SIZE = "2G"
+# Every package a role, a test or a demonstration asks for: guests reach no mirror.
+PACKAGES = (
+    "linux-image-cloud-amd64",
+    "zstd",
+    "systemd-sysv",
+    "udev",
+    "dbus",
+    "kmod",
+    "procps",
+    "openssh-server",
+    "sudo",
+    "python3",
+    "python3-apt",
+    "python3-pyroute2",
+    "python3-pytest",
+    "python3-hypothesis",
+    "nftables",
+    "ipvsadm",
+    "keepalived",
+    "squid",
+    "haproxy",
+    "iproute2",
+    "iputils-ping",
+    "iputils-arping",
+    "tcpdump",
+    "ethtool",
+    "curl",
+)
+_LEFT_OUT = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*")
+
+
+@dataclass(frozen=True)
+class Image:
+    """A built image. key: hash of its recipe."""
+
+    key: str
+    folder: Path
+
+    @property
+    def disk(self) -> Path:
+        return self.folder / "disk.img"
+
+    @property
+    def kernel(self) -> Path:
+        return self.folder / "vmlinuz"
+
+    @property
+    def initrd(self) -> Path:
+        return self.folder / "initrd.img"
+
+
+def wanted(settings: Settings) -> Image:
+    """Return the image of this checkout's recipe, whether it is built or not."""
+    key = _key(guest_files(_authorized_key(settings)))
+    return Image(key, settings.images / key)
+
+
+def ensure(settings: Settings) -> Image:
+    """Return the image of this checkout's recipe, built now where the cache does not hold it."""
+    image = wanted(settings)
+    if image.folder.exists():
+        return image
+    with exclusive(settings.images / "lock", "another build of the guest image") as lock:
+        if not image.folder.exists():
+            _build(settings, image, guest_files(_authorized_key(settings)), lock)
+    return image
+
+
+def _authorized_key(settings: Settings) -> str:
+    key = settings.ssh_key
+    public = key.with_suffix(".pub")
+    if not public.exists():
+        key.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with exclusive(key.parent / "lock", "another lab that makes the ssh key"):
+            if not public.exists():
+                key.unlink(missing_ok=True)
+                run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lvs-vipless lab", "-f", str(key)])
+    return public.read_text(encoding="ascii").strip()
+
+
+def _key(files: dict[str, str]) -> str:
+    recipe = [RELEASE, DISK_SIZE, PACKAGES, _LEFT_OUT, _setup_script(), files]
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _setup_script() -> str:
+    """Return what runs inside the new root filesystem, once the files are there."""
+    return "\n".join(
+        [
+            "set -e",
+            # The name comes from the kernel command line, which the file would override.
+            "rm -f /etc/hostname",
+            f"systemctl --quiet disable {' '.join(DISABLED_UNITS)}",
+            f"systemctl --quiet mask {' '.join(MASKED_UNITS)}",
+            f"systemctl --quiet enable {' '.join(ENABLED_UNITS)}",
+            "systemctl --quiet set-default multi-user.target",
+            "update-initramfs -u",
+        ]
+    )
+
+
+def _build(settings: Settings, image: Image, files: dict[str, str], lock: int) -> None:
+    say("building the guest image from Debian packages (one to three minutes, once)…")
+    started = time.monotonic()
+    with _work_folder(settings.images) as work:
+        root = work / "root"
+        _bootstrap(root, work, lock)
+        _install_files(root, files)
+        run(["chroot", str(root), "/bin/sh", "-c", _setup_script()])
+        result = work / "image"
+        result.mkdir()
+        _pack(root, Image(image.key, result))
+        result.rename(image.folder)
+    say(f"the guest image is built ({time.monotonic() - started:.0f} s)")
+
+
+@contextmanager
+def _work_folder(parent: Path) -> Iterator[Path]:
+    """Yield a fresh folder beside the images, gone afterwards; what a killed build left goes first (we hold the lock)."""
+    for stale in parent.glob("build-*"):
+        _remove_tree(stale)
+    work = Path(tempfile.mkdtemp(prefix="build-", dir=parent))
+    try:
+        yield work
+    finally:
+        _remove_tree(work)
+
+
+def _remove_tree(folder: Path) -> None:
+    """Remove a root filesystem, but never through a mount (the host's /sys or /dev) that a killed build left in it."""
+    mounts = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    inside = [mount.split()[1] for mount in mounts if mount.split()[1].startswith(f"{folder}/")]
+    if inside:
+        raise LabError(f"{inside[0]} is still mounted, left by a build that was killed: unmount it, then try again.")
+    shutil.rmtree(folder)
+
+
+def _bootstrap(root: Path, work: Path, lock: int) -> None:
+    source_list = work / "sources.list"
+    source_list.write_text("".join(f"{source.line()}\n" for source in apt_sources.sources(RELEASE)), encoding="utf-8")
+    options = [f"--aptopt={option}" for option in apt_sources.transport_options()]
+    options += [f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT]
+    argv = ["mmdebstrap", "--mode=root", "--format=directory", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
+    log = work / "mmdebstrap.log"
+    with log.open("w", encoding="utf-8") as output:
+        done = subprocess.run(
+            [*argv, *options, RELEASE, str(root), str(source_list)],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, pass_fds=(lock,), check=False,
+        )
+    if done.returncode != 0:
+        tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+        raise LabError(f"mmdebstrap could not build the guest image (can this machine install packages?):\n{tail}")
+
+
+def _install_files(root: Path, files: dict[str, str]) -> None:
+    for name, content in files.items():
+        path = root / name.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Debian has links here (resolv.conf); writing through one would end up on the host.
+        path.unlink(missing_ok=True)
+        path.write_text(content, encoding="utf-8")
+        path.chmod(0o644)
+    for path in (root / "root/.ssh", root / "root/.ssh/authorized_keys"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def _pack(root: Path, image: Image) -> None:
+    """Fill an image folder from a root filesystem."""
+    shutil.copyfile(_only(root, "boot/vmlinuz-*"), image.kernel)
+    shutil.copyfile(_only(root, "boot/initrd.img-*"), image.initrd)
+    run(["mke2fs", "-q", "-t", "ext4", "-d", str(root), str(image.disk), DISK_SIZE])
+
+
+def _only(root: Path, pattern: str) -> Path:
+    found = list(root.glob(pattern))
+    if len(found) != 1:
+        raise LabError(f"The guest image has {len(found)} files {pattern}, expected one.")
+    return found[0]

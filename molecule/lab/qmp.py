@@ -1,0 +1,51 @@
+"""Speak QMP, QEMU's machine protocol (docs/interop/qmp-spec), to one guest."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from lab.errors import LabError
+
+
+class Qmp:
+    """A session on a guest's control socket; use as a context manager."""
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        """Connect. timeout: seconds that one answer may take."""
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(timeout)
+        try:
+            self._socket.connect(str(path))
+            self._lines = self._socket.makefile("r", encoding="utf-8")
+            self._lines.readline()  # the greeting
+            self._execute("qmp_capabilities")
+        except OSError as error:
+            self._socket.close()
+            raise LabError(f"QEMU does not answer on {path}: {error}.") from None
+
+    def __enter__(self) -> Qmp:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lines.close()
+        self._socket.close()
+
+    def monitor(self, command: str) -> str:
+        """Run a command of the human monitor, return what it prints; for savevm and loadvm that is the error."""
+        return str(self._execute("human-monitor-command", {"command-line": command})).strip()
+
+    def _execute(self, command: str, arguments: dict[str, Any] | None = None) -> Any:
+        self._socket.sendall(json.dumps({"execute": command, "arguments": arguments or {}}).encode() + b"\n")
+        for line in self._lines:
+            answer = json.loads(line)
+            if "error" in answer:
+                raise LabError(f"QEMU refused {command}: {answer['error']['desc']}.")
+            if "return" in answer:
+                return answer["return"]
+        raise LabError(f"QEMU closed its control socket during {command}.")

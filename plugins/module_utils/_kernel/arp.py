@@ -1,0 +1,22 @@
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ARP parameters of every interface, as the running kernel has them."""
+
+from __future__ import annotations
+
+import socket
+
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import sysctl
+from ansible_collections.lvs.vipless.plugins.module_utils._model.arp import ALL, CONF, LEVELS
+
+
+def levels() -> dict[str, dict[str, int]]:
+    """The levels of each interface that speaks IPv4, and of ALL."""
+    names = [ALL, *(name for _index, name in socket.if_nameindex())]
+    read = {name: {key: sysctl.read(f"{CONF}/{name}/{key}") for key in LEVELS} for name in names}
+    return {
+        name: {key: int(level) for key, level in own.items() if level is not None}
+        for name, own in read.items()
+        if None not in own.values()
+    }

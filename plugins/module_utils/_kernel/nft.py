@@ -1,0 +1,67 @@
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""nft(8) through its JSON interface (libnftables-json(5)): a table read whole, and changes in one transaction."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import Missing, ProgramFailed
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.privilege import require_net_admin
+
+_SYSTEM_DIRECTORIES = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+"""Where nft is, also for a user whose PATH leaves them out."""
+
+Json = dict[str, Any]
+
+
+def listing(family: str, table: str) -> list[Json] | None:
+    """Everything in a table, each object as ``{kind: attributes}``; None where the host has no such table."""
+    done = _run([{"list": {"table": {"family": family, "name": table}}}])
+    subject = f"nft could not list the table {family} {table}"
+    if done.returncode == 0:
+        try:
+            return _objects(done)
+        except ValueError:
+            words = "what it wrote is no JSON. nft 1.0.6 does this where a table has flags, such as dormant"
+            raise ProgramFailed(subject, done.returncode, words) from None
+    # nft ends with 1 whatever has failed: a second question tells whether there was a table to list.
+    tables = _run([{"list": {"tables": {"family": family}}}])
+    if tables.returncode == 0 and not any(item.get("table", {}).get("name") == table for item in _objects(tables)):
+        return None
+    raise ProgramFailed(subject, done.returncode, done.stderr)
+
+
+def transaction(subject: str, commands: Sequence[Json]) -> None:
+    """Carry out every command or, where one fails, none of them."""
+    done = _run(commands)
+    if done.returncode:
+        raise ProgramFailed(f"nft refused the changes to {subject}, and none was made", done.returncode, done.stderr)
+
+
+def _run(commands: Sequence[Json]) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *_SYSTEM_DIRECTORIES])
+    program = shutil.which("nft", path=path)
+    if program is None:
+        raise Missing("The program nft is not on this host.", "install the package nftables.")
+    require_net_admin("even reading nftables needs")
+    return subprocess.run(
+        # Numbers, since the names of protocols depend on /etc/protocols.
+        [program, "--json", "--numeric", "--file", "-"],
+        input=json.dumps({"nftables": commands}),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "LC_ALL": "C"},
+    )
+
+
+def _objects(done: subprocess.CompletedProcess[str]) -> list[Json]:
+    found: list[Json] = json.loads(done.stdout)["nftables"]
+    return [item for item in found if "metainfo" not in item]

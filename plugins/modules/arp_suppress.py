@@ -1,0 +1,147 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: arp_suppress
+short_description: Keep a host silent on ARP for addresses that its interfaces do not have
+version_added: 0.1.0
+description:
+  - A realserver of LVS-DR or LVS-TUN has the VIP on C(lo). By default Linux answers ARP for it on every interface, and
+    asks for others in its name, and so takes the VIP's traffic away from the director. This module sets C(arp_ignore)
+    and C(arp_announce) so that it does neither. Run it before the VIP appears.
+  - On each interface the larger of its own level and that of C(all) counts. The module tells what counts, and warns
+    where that is not what was asked for.
+  - IPv4 only, since IPv6 needs nothing of the kind. Neighbour discovery answers for an address only on the interface
+    that has it, so nobody answers for a VIP on C(lo).
+author:
+  - lvs.vipless contributors (@lvs-vipless)
+requirements:
+  - root, to change anything
+attributes:
+  check_mode:
+    support: full
+    description: Predicts exactly what a run does and changes nothing.
+  diff_mode:
+    support: full
+    description: Shows each value before and after, the running kernel and the file in lines of their own.
+options:
+  interfaces:
+    description:
+      - The interfaces to set. V(all) reaches every interface, those to come too.
+      - An interface must exist.
+    type: list
+    elements: str
+    default: [all]
+  arp_ignore:
+    description:
+      - V(0) answers for every address of the host.
+      - V(1) answers only for addresses of the interface that was asked on.
+      - V(2) answers only if, beside that, the one who asks is in the network of that address.
+      - V(3) does not answer for addresses of scope host.
+      - V(8) answers for none.
+    type: int
+    choices: [0, 1, 2, 3, 8]
+    default: 1
+  arp_announce:
+    description:
+      - V(0) asks in the name of any address of the host.
+      - V(1) avoids one that is not in the network of the address asked for.
+      - V(2) takes the address of the interface that fits best.
+    type: int
+    choices: [0, 1, 2]
+    default: 2
+  file:
+    description:
+      - Absolute path of the file that sets the levels at boot, such as C(/etc/sysctl.d/90-lvs-vipless-arp.conf).
+        Nothing but the running kernel is changed if not given. Its directory must exist.
+      - The file belongs to this module as a whole. It must not exist yet, or must have been written by this module.
+    type: str
+  state:
+    description:
+      - V(present) sets the levels in the running kernel, and makes the file hold them and nothing else.
+      - V(absent) sets both levels of the interfaces to the kernel's default, which is 0, and removes the file.
+    type: str
+    choices: [present, absent]
+    default: present
+"""
+
+EXAMPLES = r"""
+- name: A realserver does not answer for its VIPs, now and after a reboot
+  lvs.vipless.arp_suppress:
+    file: /etc/sysctl.d/90-lvs-vipless-arp.conf
+
+- name: Only on the interface that shares its network with the director
+  lvs.vipless.arp_suppress:
+    interfaces: [eth1]
+"""
+
+RETURN = r"""
+changes:
+  description: What was done, or would be in check mode, a line a step.
+  returned: success
+  type: list
+  elements: str
+  sample: ["change runtime net.ipv4.conf.all.arp_ignore = 0 to runtime net.ipv4.conf.all.arp_ignore = 1"]
+effective:
+  description: What counts on each interface of the host afterwards, or would in check mode.
+  returned: success
+  type: dict
+  sample: {eth0: {arp_ignore: 1, arp_announce: 2}, lo: {arp_ignore: 1, arp_announce: 2}}
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec
+from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.arp import levels
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import require_interfaces
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sysctl import Sysctls, require_keys
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sysctl_file import SysctlFile
+from ansible_collections.lvs.vipless.plugins.module_utils._model import arp, sysctl, values
+
+SPEC = ArgumentSpec(
+    {
+        "interfaces": {"type": "list", "elements": "str", "default": [arp.ALL]},
+        "arp_ignore": {"type": "int", "choices": list(arp.LEVELS["arp_ignore"]), "default": 1},
+        "arp_announce": {"type": "int", "choices": list(arp.LEVELS["arp_announce"]), "default": 2},
+        "file": {"type": "str"},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    }
+)
+
+
+def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """The module's work, from options to result."""
+    present = params["state"] == "present"
+    names = params["interfaces"]
+    asked = {key: params[key] if present else 0 for key in arp.LEVELS}
+    settings = values.distinct(arp.settings(names, asked))
+    require_interfaces((option, name) for option, name in arp.labelled(names) if name != arp.ALL)
+    require_keys(("interfaces", s.name) for s in settings)
+    file = SysctlFile("file", params["file"], "arp_suppress") if params["file"] is not None else None
+    desired = sysctl.desired(settings, file.path if file else None, with_file=present)
+    result = converge(Sysctls((s.name for s in settings), file), desired, check_mode)
+    found = arp.with_settings(levels(), settings)
+    return {**result, "effective": arp.effective(found), "warnings": arp.differing(names, found, asked)}
+
+
+def main() -> None:
+    module = AnsibleModule(**SPEC.to_kwargs())
+    try:
+        result = run(module.params, module.check_mode)
+    except LvsError as error:
+        module.fail_json(msg=str(error), **error.details)
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,164 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ipvs_info
+short_description: Read IPVS services, their destinations and what they carried
+version_added: 0.1.0
+description:
+  - Returns the virtual services of the kernel's load balancer in this network namespace, with their destinations,
+    connections and statistics. Changes nothing, and never loads ip_vs.
+author:
+  - lvs.vipless contributors (@lvs-vipless)
+requirements:
+  - pyroute2 >= 0.7.2 on the managed host
+  - CAP_NET_ADMIN, where ip_vs is loaded
+attributes:
+  check_mode:
+    support: full
+    description: Does the same with and without it.
+  diff_mode:
+    support: N/A
+    description: Nothing changes.
+options: {}
+"""
+
+EXAMPLES = r"""
+- name: Read the services
+  lvs.vipless.ipvs_info:
+  register: ipvs
+
+- name: Put the same services on another director
+  lvs.vipless.ipvs_service:
+    services: "{{ ipvs.configuration }}"
+  delegate_to: director2
+"""
+
+RETURN = r"""
+loaded:
+  description: Whether ip_vs is loaded. If it is not, the lists are empty.
+  returned: success
+  type: bool
+services:
+  description: The services, sorted by family, firewall mark, protocol, VIP and port.
+  returned: success
+  type: list
+  elements: dict
+  contains: &service
+    family:
+      description: V(ipv4) or V(ipv6).
+      type: str
+    fwmark:
+      description: Firewall mark, with 0x.
+      returned: for a service by firewall mark
+      type: str
+    vip:
+      description: Virtual address.
+      returned: for a service by VIP
+      type: str
+    protocol:
+      description: V(tcp), V(udp) or V(sctp).
+      returned: for a service by VIP
+      type: str
+    port:
+      description: Port, or 0 for every port.
+      returned: for a service by VIP
+      type: int
+    scheduler:
+      description: Name of the scheduler.
+      type: str
+    persistent:
+      description: Timeout of a persistent service, in seconds.
+      returned: for a persistent service
+      type: int
+    persistent_netmask:
+      description: Prefix length, or an IPv4 netmask that is none.
+      returned: for a persistent service
+      type: str
+    destinations:
+      description: The realservers, sorted by address and port.
+      type: list
+      elements: dict
+      contains:
+        address:
+          description: Address of the realserver.
+          type: str
+        port:
+          description: Port of the realserver.
+          type: int
+        forwarding:
+          description: V(direct), V(tunnel) or V(masquerade). Other programs can also have made V(local) and V(bypass).
+          type: str
+        weight:
+          description: Weight.
+          type: int
+        active_connections:
+          description: TCP and SCTP connections that are established. Only in RV(services).
+          type: int
+        inactive_connections:
+          description: All other connections, such as those of UDP. Only in RV(services).
+          type: int
+        persistent_connections:
+          description: Clients that are kept at this realserver. Only in RV(services).
+          type: int
+        stats:
+          description: As for the service.
+          type: dict
+    stats:
+      description:
+        - What was carried since the service was added, as C(connections), C(packets_in), C(packets_out), C(bytes_in)
+          and C(bytes_out), and the current rate of each, such as C(connections_per_second). Only in RV(services).
+      type: dict
+configuration:
+  description: The same without what was carried, as O(lvs.vipless.ipvs_service#module:services) takes it.
+  returned: success
+  type: list
+  elements: dict
+  contains: *service
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import ipvs_modules
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.genl import NETLINK_GENERIC
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.ipvs import read_all
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
+from ansible_collections.lvs.vipless.plugins.module_utils._model import ipvs_report
+
+SPEC = ArgumentSpec()
+
+
+def run(_params: dict[str, Any], _check_mode: bool) -> dict[str, Any]:
+    """The module's work. It is the same in check mode."""
+    loaded = ipvs_modules.loaded()
+    found = []
+    if loaded:
+        with Session(NETLINK_GENERIC, read_only=True) as session:
+            found = read_all(session)
+    return {
+        "changed": False,
+        "loaded": loaded,
+        "services": [ipvs_report.report(service) for service in found],
+        "configuration": [ipvs_report.configuration(service) for service in found],
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(**SPEC.to_kwargs())
+    try:
+        result = run(module.params, module.check_mode)
+    except LvsError as error:
+        module.fail_json(msg=str(error), **error.details)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

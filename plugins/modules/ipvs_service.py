@@ -1,0 +1,241 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ipvs_service
+short_description: Manage IPVS services and their destinations
+version_added: 0.1.0
+description:
+  - Adds, changes and removes the virtual services of the kernel's load balancer and the realservers behind them, as
+    C(ipvsadm) does, over netlink.
+  - A service is known by its family and firewall mark, or by its protocol, VIP and port. A destination is known by its
+    address and port within its service.
+  - Everything else is changed in place. Nothing is flushed, or removed to be added again, so that established
+    connections stay.
+  - What this module has no option for is kept as it is found, such as thresholds and the kind of a tunnel.
+  - IPVS services carry no mark of their owner. See O(purge) for what that means.
+author:
+  - lvs.vipless contributors (@lvs-vipless)
+requirements:
+  - pyroute2 >= 0.7.2 on the managed host
+  - CAP_NET_ADMIN, to read as well
+  - A kernel with ip_vs, which is loaded when it is needed, but not in check mode
+attributes:
+  check_mode:
+    support: full
+    description: Predicts exactly what a run does and changes nothing.
+  diff_mode:
+    support: full
+    description: Shows the services and destinations in scope before and after, a line each.
+options:
+  services:
+    description: Many services in one call, instead of one through the options below.
+    type: list
+    elements: dict
+    suboptions: &service
+      fwmark:
+        description:
+          - Firewall mark, 1 to 4294967295, decimal or with 0x. The service takes every packet with exactly this mark.
+          - Cannot go with O(services[].vip), O(services[].protocol) and O(services[].port).
+        type: str
+      family:
+        description:
+          - Address family. Required with O(services[].fwmark), as each family has a service of its own.
+          - Taken from O(services[].vip) otherwise.
+        type: str
+        choices: [ipv4, ipv6]
+      vip:
+        description: Virtual address. Goes with O(services[].protocol) and O(services[].port).
+        type: str
+      protocol:
+        description: Protocol of a service by O(services[].vip).
+        type: str
+        choices: [tcp, udp, sctp]
+      port:
+        description:
+          - Port of a service by O(services[].vip). 0 stands for every port, and needs O(services[].persistent).
+        type: int
+      scheduler:
+        description: Name of the scheduler. Its module must be in the kernel or on disk.
+        type: str
+        default: wlc
+      persistent:
+        description:
+          - For how many seconds a client stays with its destination after its last connection ended, 1 to 2678400.
+          - The service is not persistent if this is not given.
+        type: int
+      persistent_netmask:
+        description:
+          - Clients whose addresses agree in this prefix length count as one client of a persistent service. For IPv4
+            it can be a netmask such as V(255.255.255.0).
+          - Each address is a client of its own if this is not given.
+        type: str
+      destinations:
+        description:
+          - The realservers. If this is not given, the destinations stay as they are found. An empty list removes all.
+        type: list
+        elements: dict
+        suboptions:
+          address:
+            description:
+              - Address of the realserver. Only O(services[].destinations[].forwarding=tunnel) can have another family
+                than the service.
+            type: str
+            required: true
+          port:
+            description:
+              - Port of the realserver. The service's if not given. Only
+                O(services[].destinations[].forwarding=masquerade) can change the port of a packet.
+              - In a service by firewall mark the default is 0, with which packets keep their port.
+            type: int
+          forwarding:
+            description: How packets get to the realserver.
+            type: str
+            choices: [direct, tunnel, masquerade]
+            default: direct
+          weight:
+            description: Share of the connections, 0 to 65535. With 0 the destination gets no new ones.
+            type: int
+            default: 1
+  <<: *service
+  fwmark:
+    description: See O(services[].fwmark). Either this, O(vip) or O(services) is required.
+    type: str
+  vip:
+    description: See O(services[].vip). Either this, O(fwmark) or O(services) is required.
+    type: str
+  state:
+    description: Whether the services should exist. V(absent) removes them with all their destinations.
+    type: str
+    choices: [present, absent]
+    default: present
+  purge:
+    description:
+      - Also remove every service that is not listed in O(services), with its destinations.
+      - As services do not tell whose they are, this takes all services of the network namespace, of both families,
+        whoever made them, unless O(purge_fwmarks) narrows it.
+    type: bool
+    default: false
+  purge_fwmarks:
+    description:
+      - As V(MARK/MASK). O(purge) removes only services by a firewall mark that has MARK in the bits of MASK, such as
+        V(0x10000/0x10000) for all marks that carry this bit.
+    type: str
+  purge_destinations:
+    description: Remove the destinations of a service that are not listed in it, where it has a list.
+    type: bool
+    default: true
+  keep_weights:
+    description:
+      - Leave the weight of a destination that exists as it is found, because an operator or a health checker sets it.
+        A new destination gets the weight given here.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Balance all packets with a mark over two realservers
+  lvs.vipless.ipvs_service:
+    fwmark: 0x10001
+    family: ipv4
+    scheduler: wlc
+    destinations:
+      - {address: 10.0.0.11}
+      - {address: 10.0.0.12, weight: 2}
+
+- name: Have exactly these services for marks with the delivery bit
+  lvs.vipless.ipvs_service:
+    purge: true
+    purge_fwmarks: 0x10000/0x10000
+    services:
+      - {fwmark: 0x10001, family: ipv4, destinations: [{address: 10.0.0.11}]}
+      - {fwmark: 0x10001, family: ipv6, destinations: [{address: "2001:db8:a::11"}]}
+
+- name: Translate a port, and keep the networks of clients together
+  lvs.vipless.ipvs_service:
+    vip: 203.0.113.10
+    protocol: tcp
+    port: 80
+    persistent: 300
+    persistent_netmask: "24"
+    destinations:
+      - {address: 10.0.0.11, port: 8080, forwarding: masquerade}
+"""
+
+RETURN = r"""
+changes:
+  description: What was done, or would be in check mode, a line a step.
+  returned: success
+  type: list
+  elements: str
+  sample:
+    - add ipv4 fwmark 0x10001 scheduler wlc
+    - add ipv4 fwmark 0x10001 server 10.0.0.11:0 direct weight 1
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec, objects, one_or_many
+from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import ipvs_modules
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.genl import NETLINK_GENERIC
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.ipvs import ServiceTable
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
+from ansible_collections.lvs.vipless.plugins.module_utils._model import ipvs, ipvs_options
+
+DESTINATION = {
+    "address": {"type": "str", "required": True},
+    "port": {"type": "int"},
+    "forwarding": {"type": "str", "choices": list(ipvs.FORWARDING), "default": "direct"},
+    "weight": {"type": "int", "default": 1},
+}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "fwmark": {"type": "str"},
+    "family": {"type": "str", "choices": ["ipv4", "ipv6"]},
+    "vip": {"type": "str"},
+    "protocol": {"type": "str", "choices": list(ipvs.PROTOCOLS)},
+    "port": {"type": "int"},
+    "scheduler": {"type": "str", "default": "wlc"},
+    "persistent": {"type": "int"},
+    "persistent_netmask": {"type": "str"},
+    "destinations": {"type": "list", "elements": "dict", "options": DESTINATION},
+}
+SPEC = one_or_many("services", OPTIONS, identity="fwmark", alternative="vip").merge(
+    ArgumentSpec(
+        {
+            "purge_fwmarks": {"type": "str"},
+            "purge_destinations": {"type": "bool", "default": True},
+            "keep_weights": {"type": "bool", "default": False},
+        }
+    )
+)
+
+
+def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """The module's work, from options to result."""
+    entries = objects(params, "services", OPTIONS)
+    desired, in_scope = ipvs_options.desired(params, entries)
+    if desired.present:
+        ipvs_modules.require((f"{label}scheduler", entry["scheduler"]) for label, entry in entries)
+    with Session(NETLINK_GENERIC, read_only=check_mode) as session:
+        return converge(ServiceTable(session, in_scope), desired, check_mode)
+
+
+def main() -> None:
+    module = AnsibleModule(**SPEC.to_kwargs())
+    try:
+        result = run(module.params, module.check_mode)
+    except LvsError as error:
+        module.fail_json(msg=str(error), **error.details)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

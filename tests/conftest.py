@@ -1,0 +1,39 @@
+"""What every test stands on."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+import environment
+from tools import Tools
+
+TESTS = Path(__file__).resolve().parent
+
+# Tests and module code import the collection by its full name, as Ansible does.
+sys.path.insert(0, str(environment.link_collection()))
+
+# A busy machine is slow, which says nothing about the code.
+hypothesis.settings.register_profile("lvs.vipless", deadline=None)
+hypothesis.settings.load_profile("lvs.vipless")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with its folder's name, so that `-m "not molecule"` chooses."""
+    for item in items:
+        if item.path.is_relative_to(TESTS):
+            item.add_marker(item.path.relative_to(TESTS).parts[0])
+
+
+@pytest.fixture(scope="session")
+def machine() -> environment.Environment:
+    """Return the set-up that tests/run made; a pytest that was started without it makes it here."""
+    return environment.ensure()
+
+
+@pytest.fixture(scope="session")
+def tools(request: pytest.FixtureRequest, machine: environment.Environment) -> Tools:
+    return Tools(request.config.pluginmanager.getplugin("capturemanager"), machine.variables())

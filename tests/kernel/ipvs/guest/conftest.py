@@ -1,0 +1,38 @@
+"""Fixtures of the tests that run inside a guest, whose kernel has ip_vs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import clients
+import hypothesis
+import kernel_modules
+import pytest
+from tool import ipvsadm
+
+from namespace import Namespace
+
+# A guest may be emulated, twenty times slower than its host.
+hypothesis.settings.register_profile("guest", deadline=None, max_examples=25)
+hypothesis.settings.load_profile("guest")
+
+
+@pytest.fixture(scope="session")
+def made() -> Iterator[Namespace]:
+    with Namespace() as netns:
+        netns.ip(f"address add {clients.VIP}/32 dev lo")
+        yield netns
+
+
+@pytest.fixture
+def netns(made: Namespace) -> Namespace:
+    """One namespace for all tests, as making one takes a second in an emulated guest. It comes without services."""
+    ipvsadm(made, "-C")
+    return made
+
+
+@pytest.fixture
+def unloaded(netns: Namespace) -> Namespace:
+    """The same, in a kernel that has not loaded ip_vs."""
+    kernel_modules.unload()
+    return netns

@@ -1,0 +1,103 @@
+"""The role director refuses bad input before it changes anything. A real play, on a namespace of this machine."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import environment
+import pytest
+
+from namespace import Namespace
+
+GOOD: dict[str, Any] = {
+    "director_services": [
+        {
+            "name": "web",
+            "mark": 1,
+            "vips": ["203.0.113.10", "2001:db8:f::10"],
+            "ports": ["tcp/80"],
+            "scheduler": "rr",
+            "realservers": [{"address": "10.0.0.11"}, {"address": "2001:db8:a::11"}],
+        },
+        {"name": "dns", "mark": 2, "vips": ["203.0.113.53"], "realservers": [{"address": "10.0.0.11"}]},
+    ],
+    "director_interfaces": ["v0"],
+    # The machine that runs the tests is not the host to install on.
+    "director_packages": [],
+}
+
+# ip netns exec gives a mount namespace: should the role fail to refuse, it writes into these and not on the machine.
+_OWN_FILES = 'for folder in /etc/sysctl.d /etc/modules-load.d; do mount -t tmpfs none $folder || exit; done; exec "$@"'
+
+
+def play(netns: Namespace, folder: Path, variables: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    book = folder / "play.yml"
+    tasks = [{"hosts": "localhost", "gather_facts": False, "roles": ["lvs.vipless.director"], "vars": variables}]
+    book.write_text(json.dumps(tasks))
+    return subprocess.run(
+        [
+            *("ip", "netns", "exec", netns.name, "sh", "-c", _OWN_FILES, "sh"),
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            *("--connection", "local", "--inventory", "localhost,"),
+            *("--extra-vars", json.dumps({"ansible_python_interpreter": sys.executable}), str(book)),
+        ],
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(environment.link_collection()),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_LOCALHOST_WARNING": "False",
+            "SSH_CONNECTION": "198.51.100.77 50000 10.0.0.2 22",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def state(netns: Namespace) -> list[Any]:
+    return [
+        netns.ip_json(f"{family} {what}") for family in ("-4", "-6") for what in ("rule show", "route show table all")
+    ]
+
+
+def services(change: dict[str, Any], place: int = 0) -> dict[str, Any]:
+    found = copy.deepcopy(GOOD["director_services"])
+    found[place] |= change
+    return {"director_services": found}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (services({"mark": 2}, 0), "lvs_services[1].mark: 2 is that of lvs_services[0] (web) too."),
+        (services({"mark": 65537}), "lvs_services[0].mark: 65537 is not below the delivery bit, 0x10000."),
+        (services({"scheduler": "fair"}), "value of scheduler must be one of: rr, wrr,"),
+        (services({"vips": ["10.0.0.2"]}, 1), "'10.0.0.2/32' refused: it holds 10.0.0.2, an address of v0."),
+        (services({"vips": ["10.0.0.1"]}, 1), "'10.0.0.1/32' refused: it holds 10.0.0.1, the next hop of 0.0.0.0/0."),
+        (
+            services({"vips": ["198.51.100.64/26"]}, 1),
+            "'198.51.100.64/26' refused: it holds 198.51.100.77, the address the controller came from.",
+        ),
+        (
+            services({"vips": ["10.0.0.0/27"]}, 1),
+            "lvs_services[1].vips[0]: '10.0.0.0/27' holds 10.0.0.11, a realserver of web.",
+        ),
+        (services({"ports": ["tcp/70000"]}), "tcp/70000"),
+        ({"director_interfaces": ["eth7"]}, "iif: 'eth7' is not an interface of this host; it has lo, v0, v1."),
+        ({"director_delivery_bit": "0x30000"}, "delivery_bit: '0x30000' has more than one bit set."),
+        ({"director_interfaces": None}, "director_interfaces"),
+    ],
+)
+def test_bad_input_changes_nothing(netns: Namespace, tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    before = state(netns)
+    done = play(netns, tmp_path, {k: v for k, v in {**GOOD, **change}.items() if v is not None})
+    assert done.returncode == 2
+    assert message in done.stdout
+    assert "changed=0" in done.stdout
+    assert state(netns) == before

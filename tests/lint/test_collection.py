@@ -1,0 +1,36 @@
+"""The collection as it is built, installed and read about."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from environment import CHECKOUT
+from tools import Tools
+
+MODULES = sorted(path.stem for path in CHECKOUT.glob("plugins/modules/*.py"))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_documentation(tools: Tools, installed: Path, module: str) -> None:
+    name = f"lvs.vipless.{module}"
+    command = ["ansible-doc", "--type", "module", "--json", name]
+    shown = tools.run(command, CHECKOUT, ANSIBLE_COLLECTIONS_PATH=str(installed.parents[2]))
+    warnings, _, documentation = shown.partition("{\n")
+    assert not warnings
+    documented = json.loads("{" + documentation)[name]
+    assert documented["doc"]["filename"] == str(installed / "plugins" / "modules" / f"{module}.py")
+    assert documented["examples"].strip()
+    assert documented["return"]
+
+
+def test_installed_files(installed: Path) -> None:
+    """An operator gets what runs and what explains it, and nothing that a developer's tool left behind."""
+    listed = json.loads((installed / "FILES.json").read_text())["files"]
+    files = [parts for entry in listed if (parts := Path(entry["name"]).parts)]
+    code, text = {"meta", "playbooks", "plugins", "roles", "tests"}, {"CHANGELOG.md", "LICENSE", "README.md", "docs"}
+    assert {parts[0] for parts in files} <= code | text | {"changelogs", "requirements.txt"}
+    assert {parts[1] for parts in files if parts[0] == "tests" and len(parts) > 1} <= {"config.yml", "sanity"}
+    assert not [parts for parts in files if any(part.startswith((".", "__pycache__")) for part in parts)]

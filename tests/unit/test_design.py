@@ -1,0 +1,240 @@
+"""The rules of the design that a program can check, over whatever files there are."""
+
+from __future__ import annotations
+
+import ast
+import io
+import os
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from environment import CHECKOUT
+
+PLUGINS = CHECKOUT / "plugins"
+UTILITIES = PLUGINS / "module_utils"
+KERNEL = UTILITIES / "_kernel"
+MODULES = sorted((PLUGINS / "modules").glob("*.py"))
+SOURCES = sorted(PLUGINS.rglob("*.py"))
+ROLES = sorted(path.parents[1] for path in CHECKOUT.glob("roles/*/meta/argument_specs.yml"))
+
+DOCUMENTS = ("DOCUMENTATION", "EXAMPLES", "RETURN")
+MODULE_LINES, UTILITY_LINES, FUNCTION_LINES = 60, 300, 40
+
+PACKAGE = "ansible_collections.lvs.vipless.plugins"
+# Only _kernel speaks to the kernel and to programs; what is pure has no way to the outside at all.
+KERNEL_IMPORTS = {"ctypes", "fcntl", "pyroute2", "socket", "subprocess"}
+OUTSIDE_IMPORTS = KERNEL_IMPORTS | {"glob", "io", "logging", "os", "pathlib", "shutil", "sys", "tempfile"}
+PURE = sorted([*UTILITIES.glob("_model/**/*.py"), UTILITIES / "_plan.py", UTILITIES / "_safety.py"])
+# Each layer, and the layers above it, which it must not know.
+ABOVE = {
+    "module_utils._model": ("module_utils._kernel", "module_utils._engine", "modules"),
+    "module_utils._plan": ("module_utils._kernel", "module_utils._engine", "modules"),
+    "module_utils._safety": ("module_utils._kernel", "module_utils._engine", "modules"),
+    "module_utils._kernel": ("module_utils._engine", "modules"),
+    "module_utils._engine": ("modules",),
+}
+
+# Written so that the pattern does not find itself.
+UNFINISHED = re.compile(r"\b(TO[D]O|FIX[M]E|X[X]X|HAC[K])\b")
+TEXT = {"", ".cfg", ".j2", ".md", ".py", ".sh", ".toml", ".txt", ".yaml", ".yml"}
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(CHECKOUT))
+
+
+def each(*paths: Path) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", paths, ids=name_of)
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), str(path))
+
+
+def code_lines(path: Path) -> set[int]:
+    """Return the numbers of the lines that hold code: not blank, no comment alone, no documentation."""
+    noise = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
+    tokens = tokenize.generate_tokens(io.StringIO(path.read_text()).readline)
+    code = {line for t in tokens if t.type not in noise for line in range(t.start[0], t.end[0] + 1)}
+    for node in documentation(tree_of(path)):
+        code -= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return code
+
+
+def documentation(tree: ast.Module) -> Iterator[ast.stmt]:
+    """Yield docstrings and the assignments that Ansible reads as documentation."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | Function) and ast.get_docstring(node) is not None:
+            yield node.body[0]
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign) and any(ast.unparse(t) in DOCUMENTS for t in statement.targets):
+            yield statement
+
+
+def functions(tree: ast.Module) -> Iterator[Function]:
+    return (node for node in ast.walk(tree) if isinstance(node, Function))
+
+
+def imported(path: Path) -> set[str]:
+    """Return the full names of all that a file imports."""
+    found = set()
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def roots(names: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in names}
+
+
+def is_within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
+def documents_of(module: Path) -> dict[str, Any]:
+    """Return a module's DOCUMENTATION, EXAMPLES and RETURN, parsed."""
+    values = {
+        ast.unparse(node.targets[0]): ast.literal_eval(node.value)
+        for node in tree_of(module).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in DOCUMENTS
+    }
+    return {name: yaml.safe_load(text) for name, text in values.items()}
+
+
+def own_files() -> Iterator[Path]:
+    """Yield the project's text files, without what tools leave in a working tree and without the licence."""
+    for directory, below, names in os.walk(CHECKOUT):
+        below[:] = [name for name in below if name == ".ci" or not name.startswith((".", "__"))]
+        paths = (Path(directory) / name for name in names)
+        yield from (path for path in paths if path.suffix in TEXT and path.name != "LICENSE")
+
+
+@each(*MODULES)
+def test_module_is_documentation_a_spec_and_a_call(path: Path) -> None:
+    assert len(code_lines(path)) <= MODULE_LINES
+
+
+@each(*sorted(UTILITIES.rglob("*.py")))
+def test_utility_is_short_and_private(path: Path) -> None:
+    assert len(code_lines(path)) <= UTILITY_LINES
+    assert path.relative_to(UTILITIES).parts[0].startswith("_")
+
+
+@each(*SOURCES)
+def test_functions_are_short_and_typed(path: Path) -> None:
+    code = code_lines(path)
+    for function in functions(tree_of(path)):
+        lines = code & set(range(function.lineno, (function.end_lineno or function.lineno) + 1))
+        assert len(lines) <= FUNCTION_LINES, f"{function.name} has {len(lines)} lines"
+        given = function.args
+        named = [*given.posonlyargs, *given.args, *given.kwonlyargs, *filter(None, [given.vararg, given.kwarg])]
+        untyped = [a.arg for a in named if a.annotation is None and a.arg not in {"self", "cls"}]
+        assert not untyped, f"{function.name} takes {untyped} without a type"
+        assert function.returns is not None, f"{function.name} returns no type"
+
+
+@each(*SOURCES)
+def test_licence_stands_in_every_file_with_code(path: Path) -> None:
+    text = path.read_text()
+    assert not text or "# SPDX-License-Identifier: GPL-3.0-or-later\n" in text
+
+
+@each(*(path for path in SOURCES if not path.is_relative_to(KERNEL)))
+def test_only_kernel_package_reaches_the_kernel(path: Path) -> None:
+    assert not roots(imported(path)) & KERNEL_IMPORTS
+    tree = tree_of(path)
+    told = {id(constant) for statement in documentation(tree) for constant in ast.walk(statement)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+            assert not re.match(r"/(proc|sys)\b", node.value), f"line {node.lineno} names a file of the kernel"
+        if isinstance(node, ast.Call):
+            assert ast.unparse(node.func) != "open", f"line {node.lineno} opens a file"
+
+
+@each(*PURE)
+def test_pure_code_has_no_way_out(path: Path) -> None:
+    assert not roots(imported(path)) & OUTSIDE_IMPORTS
+
+
+@each(*SOURCES)
+def test_imports_point_downwards(path: Path) -> None:
+    own = ".".join(path.relative_to(PLUGINS).with_suffix("").parts)
+    for layer, above in ABOVE.items():
+        if is_within(own, layer):
+            upward = [n for n in imported(path) for a in above if is_within(n, f"{PACKAGE}.{a}")]
+            assert not upward
+
+
+@each(*SOURCES)
+def test_only_main_ends_a_module(path: Path) -> None:
+    tree = tree_of(path)
+    main = [function for function in functions(tree) if path in MODULES and function.name == "main"]
+    allowed = {id(node) for function in main for node in ast.walk(function)}
+    ends = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in {"exit_json", "fail_json"} and id(node) not in allowed
+    ]
+    assert not ends
+
+
+def test_action_group_holds_every_module() -> None:
+    groups = load(CHECKOUT / "meta" / "runtime.yml")["action_groups"]
+    assert sorted(groups["lvs"]) == [path.stem for path in MODULES]
+
+
+@each(*MODULES)
+def test_module_says_what_it_promises(path: Path) -> None:
+    documents = documents_of(path)
+    described = documents["DOCUMENTATION"]
+    assert described["module"] == path.stem
+    for promise in ("check_mode", "diff_mode"):
+        assert described["attributes"][promise]["support"] in {"full", "partial", "none", "N/A"}
+        assert described["attributes"][promise]["description"]
+    assert all(f"lvs.vipless.{path.stem}" in task for task in documents["EXAMPLES"] if "name" in task)
+    assert documents["RETURN"]
+
+
+@each(*MODULES)
+def test_module_is_tested(path: Path) -> None:
+    tests = [test for kind in ("unit", "kernel") for test in (CHECKOUT / "tests" / kind).rglob("test_*.py")]
+    pattern = re.compile(rf"\b{path.stem}\b")
+    assert [test.name for test in tests if test != Path(__file__) and pattern.search(test.read_text())]
+
+
+@each(*ROLES)
+def test_role_defaults_are_those_of_its_specification(path: Path) -> None:
+    entry_points = load(path / "meta" / "argument_specs.yml")["argument_specs"].values()
+    options = {name: option for entry in entry_points for name, option in entry.get("options", {}).items()}
+    defaults = load(path / "defaults" / "main.yml") or {}
+    specified = {name: option["default"] for name, option in options.items() if "default" in option}
+    # As text, since True equals 1.
+    assert yaml.safe_dump(defaults) == yaml.safe_dump(specified)
+    # Any other variable would reach into another role's, or be one that nobody can read about.
+    assert not [name for name in options if not name.startswith(f"{path.name}_")]
+
+
+def test_sanity_ignores_have_reasons() -> None:
+    for path in CHECKOUT.glob("tests/sanity/ignore-*.txt"):
+        assert not [line for line in path.read_text().splitlines() if not re.search(r"\S+ \S+.* # \S+", line)]
+
+
+def test_nothing_is_left_unfinished() -> None:
+    for path in own_files():
+        found = UNFINISHED.search(path.read_text(errors="replace"))
+        assert not found, f"{name_of(path)} says {found.group()}"
