@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from lab.topology import HOSTS
-
 from proof.guests import declared, record_folder, run, script
 
 _REQUESTS = 200

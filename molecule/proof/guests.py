@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from lab import settings, ssh
 
 _SCRIPTS = Path(__file__).with_name("guest")

@@ -7,7 +7,6 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from lab.topology import DEFAULT_HOSTS
-
 from proof.guests import record_folder, run
 
 # ipvsadm would load ip_vs by asking.

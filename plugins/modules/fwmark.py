@@ -34,7 +34,7 @@ options:
     description: Many marks in one call, instead of one through the options below.
     type: list
     elements: dict
-    suboptions: &mark
+    suboptions:
       vips:
         description:
           - Addresses or prefixes that packets are sent to, of both families if wanted.
@@ -46,18 +46,17 @@ options:
         description:
           - Destination ports and ranges of them, such as V(tcp/80), V(udp/4000-4999) or V(sctp/2905).
           - V(any) alone stands for every protocol and port. It may overlap entries with ports, which go first.
-          - Fragments after the first have no port, and ICMP errors have none of their own. V(any) marks them, and
-            fragments come whole where the host tracks connections.
+          - Fragments after the first have no port, and ICMP errors none of their own, so that entries with ports miss
+            them. V(any) marks both. Where the host tracks connections, fragments are put together before.
         type: list
         elements: str
         required: true
-      mark:
+      mark: &mark
         description:
           - The mark as V(MARK) or V(MARK/MASK), decimal or with 0x. Every bit must lie within the mask. Bits of the
             packet's mark outside the mask are kept.
           - Required, but for O(state=absent).
         type: str
-  <<: *mark
   vips:
     description: See O(marks[].vips). Either this or O(marks) is required.
     type: list
@@ -66,6 +65,7 @@ options:
     description: See O(marks[].ports). Required with O(vips).
     type: list
     elements: str
+  mark: *mark
   table:
     description: Name of the table. A table of this name that holds anything else is refused, not taken over.
     type: str

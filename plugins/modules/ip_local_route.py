@@ -30,40 +30,44 @@ options:
     description: Routes of several kinds or tables in one call, instead of the options below.
     type: list
     elements: dict
-    suboptions: &route
+    suboptions:
       prefixes:
         description: Prefixes or addresses, of both families if wanted. One route is made for each.
         type: list
         elements: str
         required: true
-      table:
+      table: &table
         description:
           - Routing table, by number or as V(main), V(default) or V(local).
           - A prefix in table V(local) is accepted by the host as if each address in it were its own (AnyIP).
         type: str
         default: local
-      type:
+      type: &type
         description: What becomes of the packets.
         type: str
         choices: [local, unreachable, blackhole, prohibit]
         default: local
-      device:
+      device: &device
         description:
           - Device of a route of type V(local). V(lo) if not given, which is always up. It must exist.
         type: str
-      metric:
+      metric: &metric
         description: Metric. The kernel gives an IPv6 route without one 1024. Another metric is another route.
         type: int
-      protocol:
+      protocol: &protocol
         description:
           - Routing protocol number (1 to 255), or V(kernel), V(boot) or V(static). It marks the owner of the route.
         type: str
         default: "117"
-  <<: *route
   prefixes:
     description: See O(routes[].prefixes). Either this or O(routes) is required.
     type: list
     elements: str
+  table: *table
+  type: *type
+  device: *device
+  metric: *metric
+  protocol: *protocol
   state:
     description: Whether the routes should exist. V(absent) removes only routes that carry the protocol given.
     type: str
@@ -121,6 +125,7 @@ changes:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec, objects, one_or_many
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
@@ -131,7 +136,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import
 from ansible_collections.lvs.vipless.plugins.module_utils._model import route, values
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
 
-OPTIONS = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "prefixes": {"type": "list", "elements": "str", "required": True},
     "table": {"type": "str", "default": "local"},
     "type": {"type": "str", "choices": list(route.TYPES), "default": "local"},

@@ -31,43 +31,49 @@ options:
     description: Many rules in one call, instead of one through the options below.
     type: list
     elements: dict
-    suboptions: &rule
+    suboptions:
       priority:
         description:
           - The place of the rule in the order of evaluation, 0 to 4294967295. Lower is earlier.
           - Required for every rule, because the kernel would otherwise add the same rule twice.
         type: int
         required: true
-      family:
+      family: &family
         description:
           - Address family. V(both) makes the pair.
           - Taken from O(from) or O(to) where one of them is given; required otherwise.
         type: str
         choices: [ipv4, ipv6, both]
-      from:
+      from: &from
         description: Source prefix or address.
         type: str
-      to:
+      to: &to
         description: Destination prefix or address.
         type: str
-      iif:
+      iif: &iif
         description: Name of the interface that the packet came in on. It must exist, unless O(force) is set.
         type: str
-      fwmark:
+      fwmark: &fwmark
         description: Firewall mark as V(MARK) or V(MARK/MASK), decimal or with 0x. Every bit must lie within the mask.
         type: str
-      table:
+      table: &table
         description: Routing table that the rule leads to, by number or as V(main), V(default) or V(local).
         type: str
-      protocol:
+      protocol: &protocol
         description:
           - Routing protocol number (1 to 255), or V(kernel), V(boot) or V(static). It marks the owner of the rule.
         type: str
         default: "117"
-  <<: *rule
   priority:
     description: See O(rules[].priority). Either this or O(rules) is required.
     type: int
+  family: *family
+  from: *from
+  to: *to
+  iif: *iif
+  fwmark: *fwmark
+  table: *table
+  protocol: *protocol
   state:
     description: Whether the rules should exist. For V(absent) the table need not be given.
     type: str
@@ -119,6 +125,7 @@ changes:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec, objects, one_or_many
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
@@ -128,7 +135,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import
 from ansible_collections.lvs.vipless.plugins.module_utils._model import rule, values
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
 
-OPTIONS = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "priority": {"type": "int", "required": True},
     "family": {"type": "str", "choices": ["ipv4", "ipv6", "both"]},
     "from": {"type": "str"},

@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import environment
 import pytest
 
+import environment
 from namespace import Namespace
 
 GOOD: dict[str, Any] = {

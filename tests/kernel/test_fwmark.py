@@ -258,7 +258,7 @@ T = "inet lvs_vipless"
     [
         (f"flush chain {T} prerouting", "chain prerouting"),
         (f"delete chain {T} prerouting", "chain prerouting"),
-        (f"insert rule {T} prerouting counter", "chain prerouting"),
+        (f"insert rule {T} prerouting accept", "chain prerouting"),
         (f"add chain {T} prerouting {{ policy drop; }}", "chain prerouting"),
         (
             f"delete chain {T} prerouting\n"

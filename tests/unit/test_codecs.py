@@ -6,14 +6,15 @@ import struct
 from typing import Any
 
 import pytest
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel import inet, routes, rules
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import attributes
-from ansible_collections.lvs.vipless.plugins.module_utils._model.route import Route
-from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import Rule
 from hypothesis import given
 from hypothesis import strategies as st
 from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import inet, routes, rules
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import attributes
+from ansible_collections.lvs.vipless.plugins.module_utils._model.route import Route
+from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import Rule
 
 U32 = st.integers(1, 0xFFFFFFFF)
 PREFIXES = {

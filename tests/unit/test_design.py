@@ -156,7 +156,8 @@ def test_licence_stands_in_every_file_with_code(path: Path) -> None:
 
 @each(*(path for path in SOURCES if not path.is_relative_to(KERNEL)))
 def test_only_kernel_package_reaches_the_kernel(path: Path) -> None:
-    assert not roots(imported(path)) & KERNEL_IMPORTS
+    reached = roots(imported(path)) & KERNEL_IMPORTS
+    assert not reached
     tree = tree_of(path)
     told = {id(constant) for statement in documentation(tree) for constant in ast.walk(statement)}
     for node in ast.walk(tree):
@@ -168,7 +169,8 @@ def test_only_kernel_package_reaches_the_kernel(path: Path) -> None:
 
 @each(*PURE)
 def test_pure_code_has_no_way_out(path: Path) -> None:
-    assert not roots(imported(path)) & OUTSIDE_IMPORTS
+    ways_out = roots(imported(path)) & OUTSIDE_IMPORTS
+    assert not ways_out
 
 
 @each(*SOURCES)
@@ -206,7 +208,7 @@ def test_module_says_what_it_promises(path: Path) -> None:
     for promise in ("check_mode", "diff_mode"):
         assert described["attributes"][promise]["support"] in {"full", "partial", "none", "N/A"}
         assert described["attributes"][promise]["description"]
-    assert all(f"lvs.vipless.{path.stem}" in task for task in documents["EXAMPLES"] if "name" in task)
+    assert any(f"lvs.vipless.{path.stem}" in task for task in documents["EXAMPLES"])
     assert documents["RETURN"]
 
 

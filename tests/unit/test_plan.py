@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import pytest
+
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired, make_plan
 
 

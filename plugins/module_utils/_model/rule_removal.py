@@ -25,7 +25,7 @@ class Move(NamedTuple):
 
 
 def moves(listed: Iterable[Rule], unwanted: Iterable[Rule]) -> Iterator[Move]:
-    """The requests that delete each unwanted rule once. ``listed``: all rules as they are then, in the kernel's order."""
+    """The requests that delete each unwanted rule once. ``listed``: all rules, in the kernel's order."""
     order: dict[tuple[object, ...], list[Rule]] = {}
     for rule in listed:
         for bucket in _buckets(rule):
