@@ -82,6 +82,15 @@ def test_addresses_stand_once() -> None:
             "lvs_services[1].vips[0]: '203.0.113.10/24' has host bits set; the prefix is 203.0.113.0/24.",
         ),
         ({"vips": ["10.0.0.0/24"]}, "lvs_services[1].vips[0]: '10.0.0.0/24' holds 10.0.0.11, a realserver of dns."),
+        (
+            {"vips": ["203.0.113.0/24"], "ports": ["udp/50-60"]},
+            "lvs_services[1].vips[0]: 'ipv4 203.0.113.0/24 udp/50-60 mark 0x1' "
+            "overlaps lvs_services[0].vips[0]: 'ipv4 203.0.113.53 udp/53 mark 0x2'.",
+        ),
+        (
+            {"ports": ["tcp/70000"]},
+            "lvs_services[1].ports[0]: 'tcp/70000' names a port that is not between 1 and 65535.",
+        ),
         ({"forwarding": "nat"}, "lvs_services[1].forwarding: 'nat' is not one of direct, tunnel, masquerade."),
         (
             {"realservers": [{"address": "10.0.0.11"}]},

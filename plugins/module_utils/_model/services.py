@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
-from ansible_collections.lvs.vipless.plugins.module_utils._model import values
+from ansible_collections.lvs.vipless.plugins.module_utils._model import mark, values
 
 FORWARDING = ("direct", "tunnel", "masquerade")
 
@@ -47,6 +47,8 @@ def parse(entries: Sequence[Mapping[str, Any]], option: str = "lvs_services") ->
     found = [_service(entry, f"{option}[{place}]") for place, entry in enumerate(entries)]
     _require_distinct(found, "name", [service.name for service in found])
     _require_distinct(found, "mark", [service.mark for service in found])
+    claims = [claim for service in found for claim in mark.parse(_claim(service, service.mark), f"{service.label}.")]
+    mark.refuse_overlaps(claims)
     protected = [(server.address, service.name) for service in found for server in service.realservers]
     for service in found:
         for place, vip in enumerate(service.vips):
@@ -60,14 +62,7 @@ def parse(entries: Sequence[Mapping[str, Any]], option: str = "lvs_services") ->
 
 def marked(services: Iterable[Service], delivery_bit: int) -> list[dict[str, Any]]:
     """What the module ``fwmark`` takes: addresses and ports of each service, with its mark and the delivery bit."""
-    return [
-        {
-            "vips": [str(vip) for vip in service.vips],
-            "ports": list(service.ports),
-            "mark": f"{_full_mark(service, delivery_bit):#x}",
-        }
-        for service in services
-    ]
+    return [_claim(service, _full_mark(service, delivery_bit)) for service in services]
 
 
 def balanced(services: Iterable[Service], delivery_bit: int) -> list[dict[str, Any]]:
@@ -142,6 +137,11 @@ def _only_port(ports: Sequence[str]) -> int:
     """The port of a service that has one: a translated or encapsulated packet of a mark needs it named."""
     number = ports[0].partition("/")[2] if len(ports) == 1 else ""
     return int(number) if number.isdigit() else 0
+
+
+def _claim(service: Service, number: int) -> dict[str, Any]:
+    """The packets that a service claims, in the words of the module ``fwmark``."""
+    return {"vips": [str(vip) for vip in service.vips], "ports": list(service.ports), "mark": f"{number:#x}"}
 
 
 def _servers(service: Service, family: int) -> list[RealServer]:
