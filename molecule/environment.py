@@ -74,7 +74,7 @@ def cache_directory() -> Path:
 
 
 def _checkout_directory() -> Path:
-    """Return what in the cache belongs to this checkout alone; molecule tells checkouts apart by their last name only."""
+    """Return the part of the cache for this checkout alone, as molecule knows a checkout by its last name only."""
     return cache_directory() / "checkouts" / _digest(str(CHECKOUT).encode())
 
 

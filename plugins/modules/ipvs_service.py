@@ -36,13 +36,13 @@ options:
     description: Many services in one call, instead of one through the options below.
     type: list
     elements: dict
-    suboptions: &service
+    suboptions:
       fwmark:
         description:
           - Firewall mark, 1 to 4294967295, decimal or with 0x. The service takes every packet with exactly this mark.
           - Cannot go with O(services[].vip), O(services[].protocol) and O(services[].port).
         type: str
-      family:
+      family: &family
         description:
           - Address family. Required with O(services[].fwmark), as each family has a service of its own.
           - Taken from O(services[].vip) otherwise.
@@ -51,30 +51,30 @@ options:
       vip:
         description: Virtual address. Goes with O(services[].protocol) and O(services[].port).
         type: str
-      protocol:
+      protocol: &protocol
         description: Protocol of a service by O(services[].vip).
         type: str
         choices: [tcp, udp, sctp]
-      port:
+      port: &port
         description:
           - Port of a service by O(services[].vip). 0 stands for every port, and needs O(services[].persistent).
         type: int
-      scheduler:
+      scheduler: &scheduler
         description: Name of the scheduler. Its module must be in the kernel or on disk.
         type: str
         default: wlc
-      persistent:
+      persistent: &persistent
         description:
           - For how many seconds a client stays with its destination after its last connection ended, 1 to 2678400.
           - The service is not persistent if this is not given.
         type: int
-      persistent_netmask:
+      persistent_netmask: &persistent_netmask
         description:
           - Clients whose addresses agree in this prefix length count as one client of a persistent service. For IPv4
             it can be a netmask such as V(255.255.255.0).
           - Each address is a client of its own if this is not given.
         type: str
-      destinations:
+      destinations: &destinations
         description:
           - The realservers. If this is not given, the destinations stay as they are found. An empty list removes all.
         type: list
@@ -101,13 +101,19 @@ options:
             description: Share of the connections, 0 to 65535. With 0 the destination gets no new ones.
             type: int
             default: 1
-  <<: *service
   fwmark:
     description: See O(services[].fwmark). Either this, O(vip) or O(services) is required.
     type: str
   vip:
     description: See O(services[].vip). Either this, O(fwmark) or O(services) is required.
     type: str
+  family: *family
+  protocol: *protocol
+  port: *port
+  scheduler: *scheduler
+  persistent: *persistent
+  persistent_netmask: *persistent_netmask
+  destinations: *destinations
   state:
     description: Whether the services should exist. V(absent) removes them with all their destinations.
     type: str

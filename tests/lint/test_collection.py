@@ -11,6 +11,7 @@ from environment import CHECKOUT
 from tools import Tools
 
 MODULES = sorted(path.stem for path in CHECKOUT.glob("plugins/modules/*.py"))
+PLAYBOOKS = sorted(path.stem for path in CHECKOUT.glob("playbooks/*.yml"))
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -24,6 +25,13 @@ def test_module_documentation(tools: Tools, installed: Path, module: str) -> Non
     assert documented["doc"]["filename"] == str(installed / "plugins" / "modules" / f"{module}.py")
     assert documented["examples"].strip()
     assert documented["return"]
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_playbook_is_called_by_its_full_name(tools: Tools, installed: Path, playbook: str) -> None:
+    command = ["ansible-playbook", "--inventory", "director1,", "--syntax-check", f"lvs.vipless.{playbook}"]
+    shown = tools.run(command, CHECKOUT, ANSIBLE_COLLECTIONS_PATH=str(installed.parents[2]))
+    assert f"playbook: {installed}/playbooks/{playbook}.yml" in shown
 
 
 def test_installed_files(installed: Path) -> None:

@@ -18,7 +18,7 @@ for url in sys.argv[2:]:
     for _round in range(rounds):
         parts = urllib.parse.urlsplit(url)
         asked = {"vip": parts.hostname, "port": parts.port}
-        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=_TIMEOUT_SECONDS)
+        connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=_TIMEOUT_SECONDS)
         try:
             connection.connect()
             own = connection.sock.getsockname()[0]

@@ -12,6 +12,7 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Callable
 
 _ETH_P_ARP = 0x0806
 _SIOCGIFHWADDR = 0x8927
@@ -61,7 +62,7 @@ def discovery(interface: str, own: str, target: str) -> list[str]:
         )
 
 
-def _collect(link: socket.socket, answer_in) -> list[str]:  # noqa: ANN001  a guest script, read by no type checker
+def _collect(link: socket.socket, answer_in: Callable[[bytes], str]) -> list[str]:
     found = []
     end = time.monotonic() + _WAIT_SECONDS
     while (left := end - time.monotonic()) > 0:

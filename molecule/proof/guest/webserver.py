@@ -7,6 +7,7 @@ import platform
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -39,7 +40,7 @@ class Answer(BaseHTTPRequestHandler):
         """Nothing: the answers are the record."""
 
 
-def _plain(endpoint: tuple[str, ...]) -> str:
+def _plain(endpoint: Sequence[object]) -> str:
     return str(endpoint[0]).removeprefix("::ffff:")
 
 
