@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
 from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Container, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -142,10 +141,10 @@ def _prefixes(marks: Iterable[Mark]) -> Iterator[tuple[int, int, int]]:
     for place, mark in enumerate(marks):
         first, dash, last = mark.vip.partition("-")
         for vip in map(vip_text, between(first, last)) if dash else [first]:
-            address, _slash, length = vip.partition("/")
-            packed = socket.inet_pton(mark.family, address)
-            bits = len(packed) * 8
-            yield int(length or bits), place, int.from_bytes(packed, "big") >> (bits - int(length or bits))
+            text, _slash, length_text = vip.partition("/")
+            address = ipaddress.ip_address(text)
+            length = int(length_text or address.max_prefixlen)
+            yield length, place, int(address) >> (address.max_prefixlen - length)
 
 
 def between(first: str, last: str) -> list[values.Network]:
