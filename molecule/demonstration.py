@@ -16,11 +16,13 @@ from pathlib import Path
 
 _SCENARIO = "default"
 _LOG = Path(os.environ["LVS_LAB_CACHE"]) / "demonstration.log"
+# Molecule frames the lines of Ansible.
+_FRAME = re.compile(r"\x1b\[[0-9;]*m|│ ?")
 _TASK = re.compile(r"^TASK \[(?P<name>.+?)\] \*+$")
 _RECAP = re.compile(r"^(?P<host>\S+)\s+: ok=(?P<ok>\d+)\s+changed=(?P<changed>\d+)")
 
 STEPS = (
-    ("create", "Start five virtual machines: client, router, director1, rs1, rs2"),
+    ("create", "Tell Molecule that they are there"),
     ("prepare", "Give the realservers a web server, and the router a route to the VIPs"),
     ("check", "Ask check mode what the playbook would do"),
     ("converge", "ansible-playbook lvs.vipless.site"),
@@ -36,12 +38,14 @@ def main() -> int:
     started = time.monotonic()
     _molecule("destroy")
     try:
+        print("== Start five virtual machines: client, router, director1, rs1, rs2", flush=True)
+        folder = Path(__file__).resolve().parent
+        subprocess.run([sys.executable, "-m", "lab", "up"], cwd=folder, check=True)
         for action, title in STEPS:
             print(f"\n== {title}", flush=True)
             if _shown(action) != 0:
                 return _failed(action)
         print("\n== Packets", flush=True)
-        folder = Path(__file__).resolve().parent
         proof = subprocess.run([sys.executable, "-m", "proof"], cwd=folder, env=_variables(), check=False)
         print(f"\nIt took {time.monotonic() - started:.0f} s. Everything that the tools printed: {_LOG}")
         return proof.returncode
@@ -58,7 +62,8 @@ def _shown(action: str) -> int:
         _command(action), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_variables()
     )
     begun = time.monotonic()
-    for line in _logged(process):
+    for raw in _logged(process):
+        line = _FRAME.sub("", raw).strip()
         if task := _TASK.match(line):
             print(f"   {time.monotonic() - begun:5.0f} s  {task['name']}", flush=True)
         elif recap := _RECAP.match(line):
@@ -85,7 +90,7 @@ def _command(action: str) -> list[str]:
 
 
 def _variables() -> dict[str, str]:
-    return {**os.environ, "ANSIBLE_NOCOLOR": "1", "NO_COLOR": "1"}
+    return {**os.environ, "ANSIBLE_NOCOLOR": "1", "NO_COLOR": "1", "COLUMNS": "300"}
 
 
 def _failed(action: str) -> int:
