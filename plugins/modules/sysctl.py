@@ -22,8 +22,8 @@ attributes:
     support: full
     description:
       - Predicts exactly what a run does and changes nothing. A value that the kernel refuses is found by a run alone.
-      - A key below C(net.ipv4.vs) does not exist before the kernel module ip_vs is loaded. Until then it is shown as
-        an addition.
+      - A key below C(net.ipv4.vs) does not exist before the kernel module ip_vs is loaded. Until then its default
+        counts as its value.
   diff_mode:
     support: full
     description: Shows each value before and after, the running kernel and the file in lines of their own.

@@ -13,12 +13,14 @@ from pathlib import Path
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, KernelError, PartlyApplied, describe
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.privilege import require_net_admin
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sysctl_file import SysctlFile
+from ansible_collections.lvs.vipless.plugins.module_utils._model.ipvs_sysctl import DEFAULTS
 from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl import RUNTIME, Setting, dotted, in_order, words
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Change, Plan
 
 _ROOT = Path("/proc/sys")
 _IPVS_KEYS = "net/ipv4/vs/"
 _IPVS = Path("/proc/net/ip_vs")
+_TO_COME = {f"{_IPVS_KEYS}{key}": value for key, value in DEFAULTS.items()}
 
 
 def require_keys(named: Iterable[tuple[str, str]], read_only: bool = False) -> None:
@@ -37,13 +39,16 @@ def require_keys(named: Iterable[tuple[str, str]], read_only: bool = False) -> N
 
 
 def read(name: str) -> str | None:
-    """The value of a key, its words separated by one space; None where it has none yet."""
+    """The value of a key, its words separated by one space; None where it has none yet.
+
+    A key of ip_vs has its default before the module is loaded: that is what the first run will find.
+    """
     try:
         return words((_ROOT / name).read_text(errors="replace"))
     except OSError as error:
         # EIO is how a key answers that was never set (net.ipv6.conf.*.stable_secret).
         if error.errno in (errno.ENOENT, errno.EIO):
-            return None
+            return None if _IPVS.exists() else _TO_COME.get(name)
         raise KernelError(dotted(name), error.errno or 0) from None
 
 
