@@ -71,7 +71,10 @@ def boots(qemu: str, accelerator: Accelerator, image: Image, seconds: float) -> 
     try:
         done = subprocess.run(
             [*argv, *accelerator.arguments, *kernel],
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return False

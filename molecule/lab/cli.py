@@ -36,13 +36,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lab",
         description="Virtual machines of an LVS cluster in a network namespace of their own.",
-        epilog="Environment: LVS_LAB_NAME (lvslab), LVS_LAB_CACHE (~/.cache/lvs-vipless), LVS_LAB_ACCEL (auto, kvm, tcg).",
+        epilog="Environment: LVS_LAB_NAME (lvslab), LVS_LAB_CACHE (~/.cache/lvs-vipless), LVS_LAB_ACCEL (auto).",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("check", help="say what this machine lacks")
     up = commands.add_parser("up", help="start hosts, from their clean snapshots where they have one")
     up.add_argument(
-        "--hosts", type=_host_names, default=DEFAULT_HOSTS, metavar="A,B",
+        "--hosts",
+        type=_host_names,
+        default=DEFAULT_HOSTS,
+        metavar="A,B",
         help=f"of {','.join(HOSTS)}; default {','.join(DEFAULT_HOSTS)}",
     )
     up.add_argument("--fresh", action="store_true", help="boot from scratch and make new snapshots")

@@ -36,7 +36,7 @@ class Guest:
 
     @property
     def disk(self) -> Path:
-        """What this guest wrote on top of the image, and its snapshot."""
+        """What this guest wrote on top of the image, with its clean snapshot."""
         return self.settings.disks / f"{self.name}.qcow2"
 
     @property
@@ -57,21 +57,13 @@ class Guest:
         """Exists once the guest answers and has its clean snapshot; a guest without it is a start that failed."""
         return self.settings.run / f"{self.name}.ready"
 
-    def arguments(self) -> list[str]:
-        """Return QEMU's command line, the same at every start of the same guest."""
-        argv = [QEMU, "-name", f"{self.settings.name}.{self.name}", "-nodefaults", "-no-user-config", "-daemonize"]
-        argv += ["-pidfile", str(pid_file(self.settings, self.name)), "-display", "none", "-machine", "pc"]
-        argv += [*self.accelerator.arguments, "-smp", "1", "-m", str(MEMORY_MIB)]
-        argv += ["-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd)]
-        argv += ["-append", self._kernel_command_line()]
-        # A guest's disk need not survive a power cut of the host, so its flushes need not reach the host's disk.
-        argv += ["-drive", f"file={self.disk},format=qcow2,if=virtio,cache=unsafe"]
-        argv += ["-device", "virtio-rng-pci", "-qmp", f"unix:{self.qmp},server=on,wait=off"]
-        argv += ["-chardev", f"file,id=console,path={self.console}", "-serial", "chardev:console"]
-        argv += ["-chardev", f"socket,id=clock,path={self.clock},server=on,wait=off", "-serial", "chardev:clock"]
+    def hardware(self) -> list[str]:
+        """Return QEMU's arguments for the virtual machine: what a snapshot can only be loaded into unchanged."""
+        argv = ["-nodefaults", "-no-user-config", "-machine", "pc", *self.accelerator.arguments]
+        argv += ["-smp", "1", "-m", str(MEMORY_MIB), "-append", self._kernel_command_line()]
+        argv += ["-serial", "chardev:console", "-serial", "chardev:clock"]
+        argv += ["-device", "virtio-blk-pci,drive=disk", "-device", "virtio-rng-pci"]
         for index, interface in enumerate(self.host.interfaces):
-            device = network.tap(self.host, index)
-            argv += ["-netdev", f"tap,id=net{index},ifname={device},script=no,downscript=no,vhost=off"]
             # Without a boot ROM: guests never boot from the network.
             argv += ["-device", f"virtio-net-pci,netdev=net{index},mac={interface.mac},romfile="]
         return argv
@@ -81,9 +73,25 @@ class Guest:
         identity = f"systemd.hostname={self.name} systemd.machine_id={self.host.machine_id}"
         return f"root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 {identity}"
 
+    def _backends(self) -> list[str]:
+        """Return QEMU's arguments for what the hardware is connected to on this machine."""
+        argv = ["-name", f"{self.settings.name}.{self.name}", "-daemonize", "-display", "none"]
+        argv += ["-pidfile", str(pid_file(self.settings, self.name))]
+        argv += ["-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd)]
+        # A guest's disk need not survive a power cut of this machine, so its flushes need not reach the real disk.
+        argv += ["-drive", f"id=disk,file={self.disk},format=qcow2,if=none,cache=unsafe"]
+        argv += ["-qmp", f"unix:{self.qmp},server=on,wait=off"]
+        argv += ["-chardev", f"file,id=console,path={self.console}"]
+        argv += ["-chardev", f"socket,id=clock,path={self.clock},server=on,wait=off"]
+        for index in range(len(self.host.interfaces)):
+            device = network.tap(self.host, index)
+            argv += ["-netdev", f"tap,id=net{index},ifname={device},script=no,downscript=no,vhost=off"]
+        return argv
+
     def start(self, *extra: str) -> None:
         """Start QEMU in the lab's namespace; returns once the machine runs."""
-        run([*network.enter(self.settings), *self.arguments(), *extra], timeout=_START_SECONDS)
+        argv = [*network.enter(self.settings), QEMU, *self._backends(), *self.hardware(), *extra]
+        run(argv, timeout=_START_SECONDS)
 
     def running(self) -> bool:
         return self.name in running(self.settings, [self.name])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -23,6 +24,8 @@ from lab.settings import Settings
 
 RELEASE = "bookworm"
 DISK_SIZE = "2G"
+_KEPT_SECONDS = 30 * 24 * 3600
+_PROGRESS_SECONDS = 20.0
 # Every package a role, a test or a demonstration asks for: guests reach no mirror.
 PACKAGES = (
     "linux-image-cloud-amd64",
@@ -84,6 +87,7 @@ def ensure(settings: Settings) -> Image:
     """Return the image of this checkout's recipe, built now where the cache does not hold it."""
     image = wanted(settings)
     if image.folder.exists():
+        os.utime(image.folder)
         return image
     with exclusive(settings.images / "lock", "another build of the guest image") as lock:
         if not image.folder.exists():
@@ -136,12 +140,20 @@ def _build(settings: Settings, image: Image, files: dict[str, str], lock: int) -
         result.mkdir()
         _pack(root, Image(image.key, result))
         result.rename(image.folder)
+    _forget_old(settings.images)
     say(f"the guest image is built ({time.monotonic() - started:.0f} s)")
+
+
+def _forget_old(images: Path) -> None:
+    """Remove images, with their snapshots, that no lab has used for a while: each takes a gigabyte and a half."""
+    for folder in images.iterdir():
+        if folder.is_dir() and time.time() - folder.stat().st_mtime > _KEPT_SECONDS:
+            shutil.rmtree(folder)
 
 
 @contextmanager
 def _work_folder(parent: Path) -> Iterator[Path]:
-    """Yield a fresh folder beside the images, gone afterwards; what a killed build left goes first (we hold the lock)."""
+    """Yield a fresh folder beside the images, gone afterwards; what a killed build left goes first."""
     for stale in parent.glob("build-*"):
         _remove_tree(stale)
     work = Path(tempfile.mkdtemp(prefix="build-", dir=parent))
@@ -166,15 +178,35 @@ def _bootstrap(root: Path, work: Path, lock: int) -> None:
     options = [f"--aptopt={option}" for option in apt_sources.transport_options()]
     options += [f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT]
     argv = ["mmdebstrap", "--mode=root", "--format=directory", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
-    log = work / "mmdebstrap.log"
+    _run_with_progress([*argv, *options, RELEASE, str(root), str(source_list)], work / "mmdebstrap.log", lock)
+
+
+def _run_with_progress(argv: list[str], log: Path, lock: int) -> None:
+    started = time.monotonic()
     with log.open("w", encoding="utf-8") as output:
-        done = subprocess.run(
-            [*argv, *options, RELEASE, str(root), str(source_list)],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, pass_fds=(lock,), check=False,
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, pass_fds=(lock,)
         )
-    if done.returncode != 0:
-        tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
-        raise LabError(f"mmdebstrap could not build the guest image (can this machine install packages?):\n{tail}")
+        while (status := _ended(process)) is None:
+            say(f"  … {time.monotonic() - started:.0f} s: {_tail(log, 1)}")
+    if status != 0:
+        complaint = "mmdebstrap could not build the guest image (can this machine install packages?)"
+        raise LabError(f"{complaint}:\n{_tail(log, 15)}")
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int | None:
+    try:
+        return process.wait(timeout=_PROGRESS_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None
+    except KeyboardInterrupt:
+        # The terminal interrupts mmdebstrap too: let it unmount what it mounted before its folder is removed.
+        process.wait()
+        raise
+
+
+def _tail(log: Path, count: int) -> str:
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
 
 
 def _install_files(root: Path, files: dict[str, str]) -> None:

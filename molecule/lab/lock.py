@@ -40,7 +40,8 @@ def _acquire(descriptor: int, path: Path, what: str, patience: float) -> None:
         except BlockingIOError:
             holder = os.pread(descriptor, 32, 0).decode() or "unknown"
             if time.monotonic() >= deadline:
-                raise LabError(f"{path} is held by {what} (process {holder}), not free after {patience:.0f} s.") from None
+                waited = f"and was not free after {patience:.0f} s"
+                raise LabError(f"{path} is held by {what} (process {holder}) {waited}.") from None
             if not announced:
                 say(f"waiting for {what} (process {holder})…")
                 announced = True

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 
 from lab import accelerator, guest, image, session, snapshot, ssh
@@ -13,6 +12,7 @@ from lab.console import say
 from lab.errors import LabError
 from lab.guest import Guest
 from lab.lock import exclusive
+from lab.parallel import each
 from lab.settings import Settings
 from lab.topology import HOSTS
 
@@ -37,7 +37,7 @@ def up(settings: Settings, names: Iterable[str], fresh: bool = False, clean: boo
         if clean:
             _take_back(settings, alive)
         else:
-            _each(_confirm, alive)
+            each(_confirm, alive)
         dead = [one for one in guests if one not in alive]
         guest.stop(settings, [one.name for one in dead])
         _start(dead, fresh)
@@ -73,36 +73,23 @@ def _locked(settings: Settings) -> AbstractContextManager[int]:
     return exclusive(settings.lock, f"another command on the lab {settings.name}")
 
 
-def _each(action: Callable[[Guest], None], guests: Sequence[Guest]) -> None:
-    """Do it on all guests at once, let every one finish, then report all that failed."""
-    failures = []
-    with ThreadPoolExecutor(max_workers=max(len(guests), 1)) as pool:
-        for future in [pool.submit(action, one) for one in guests]:
-            try:
-                future.result()
-            except LabError as error:
-                failures.append(str(error))
-    if failures:
-        raise LabError("\n".join(failures))
-
-
 def _start(guests: Sequence[Guest], fresh: bool) -> None:
-    cold = [one for one in guests if fresh or not snapshot.usable(one)]
+    cold = [one for one in guests if fresh or not snapshot.exists(one)]
     restored = [one for one in guests if one not in cold]
     if cold:
         say(f"booting {', '.join(one.name for one in cold)} ({cold[0].accelerator.name})…")
-    _each(_resume, restored)
-    _each(_boot, cold)
+    each(_resume, restored)
+    each(_boot, cold)
     if cold:
         say("saving the clean snapshots…")
-    _each(_save, cold)
+    each(_save, cold)
 
 
 def _resume(one: Guest) -> None:
     """Start from the snapshot; should that fail, from scratch."""
     started = time.monotonic()
     try:
-        one.start(*snapshot.LOAD)
+        snapshot.start(one)
         _answer(one)
     except LabError as error:
         say(f"{one.name}: its snapshot did not come back ({error}), so it boots from scratch")
@@ -122,7 +109,7 @@ def _boot(one: Guest) -> None:
         ssh.wait(one, one.accelerator.boot_seconds)
     except LabError as error:
         raise LabError(f"{one.name} did not boot: {error}. Its console's last lines:\n{_console(one)}") from None
-    failed = ssh.run_on(one, _SETTLE)
+    failed = ssh.run_on(one, _SETTLE, one.accelerator.boot_seconds)
     if failed.returncode != 0 or failed.stdout.strip():
         raise LabError(f"{one.name} booted with failed units: {(failed.stdout + failed.stderr).strip()}")
     say(f"{one.name}: up after {time.monotonic() - started:.0f} s")
@@ -131,6 +118,8 @@ def _boot(one: Guest) -> None:
 def _save(one: Guest) -> None:
     _answer(one)
     snapshot.save(one)
+    # Saving halted the guest for a while.
+    _answer(one)
     one.ready.touch()
 
 
@@ -145,16 +134,15 @@ def _confirm(one: Guest) -> None:
     """Find out whether a guest that was up still answers; one that hangs is started again from its snapshot."""
     try:
         _answer(one)
-    except LabError:
-        say(f"{one.name}: does not answer any more, so it starts again from its snapshot")
-        _restart(one)
+    except LabError as error:
+        _restart(one, error)
     else:
         say(f"{one.name}: is up already")
 
 
 def _take_back(settings: Settings, guests: Sequence[Guest]) -> None:
     ssh.close_masters(settings)
-    _each(_rewind, guests)
+    each(_rewind, guests)
 
 
 def _rewind(one: Guest) -> None:
@@ -162,15 +150,16 @@ def _rewind(one: Guest) -> None:
     try:
         snapshot.load(one)
         _answer(one)
-    except LabError:
-        _restart(one)
+    except LabError as error:
+        _restart(one, error)
     else:
         say(f"{one.name}: clean again after {time.monotonic() - started:.0f} s")
 
 
-def _restart(one: Guest) -> None:
+def _restart(one: Guest, reason: LabError) -> None:
+    say(f"{one.name}: starts again from its snapshot, since it does not answer ({reason})")
     guest.stop(one.settings, [one.name])
-    _start([one], fresh=False)
+    _resume(one)
 
 
 def _console(one: Guest) -> str:

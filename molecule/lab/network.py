@@ -6,7 +6,7 @@ import os
 
 from lab.process import run
 from lab.settings import Settings
-from lab.topology import CONTROLLER_ADDRESS, HOSTS, MANAGEMENT, NETWORKS, Host
+from lab.topology import CONTROLLER_ADDRESS, CONTROLLER_MAC, HOSTS, MANAGEMENT, NETWORKS, Host
 
 # Bridges and taps only carry the guests' frames: the namespace itself must send none, so it has no IPv6, and
 # frames must not pass through the netfilter hooks of a host that has br_netfilter loaded.
@@ -43,6 +43,7 @@ def create(settings: Settings) -> None:
         # Without snooping a bridge floods multicast, as IPv6 neighbour discovery needs from the first packet on.
         commands.append(f"link add name {network.name} type bridge stp_state 0 forward_delay 0 mcast_snooping 0")
         commands.append(f"link set {network.name} up")
+    commands.append(f"link set {MANAGEMENT.name} address {CONTROLLER_MAC}")
     commands.append(f"address add {CONTROLLER_ADDRESS}/{MANAGEMENT.ipv4_length} dev {MANAGEMENT.name}")
     for host in HOSTS.values():
         for index, interface in enumerate(host.interfaces):

@@ -22,7 +22,7 @@ class Qmp:
             self._socket.connect(str(path))
             self._lines = self._socket.makefile("r", encoding="utf-8")
             self._lines.readline()  # the greeting
-            self._execute("qmp_capabilities")
+            self.execute("qmp_capabilities")
         except OSError as error:
             self._socket.close()
             raise LabError(f"QEMU does not answer on {path}: {error}.") from None
@@ -38,10 +38,17 @@ class Qmp:
 
     def monitor(self, command: str) -> str:
         """Run a command of the human monitor, return what it prints; for savevm and loadvm that is the error."""
-        return str(self._execute("human-monitor-command", {"command-line": command})).strip()
+        return str(self.execute("human-monitor-command", {"command-line": command})).strip()
 
-    def _execute(self, command: str, arguments: dict[str, Any] | None = None) -> Any:
-        self._socket.sendall(json.dumps({"execute": command, "arguments": arguments or {}}).encode() + b"\n")
+    def execute(self, command: str, arguments: dict[str, Any] | None = None) -> Any:
+        """Run one command of QMP, return its answer."""
+        try:
+            self._socket.sendall(json.dumps({"execute": command, "arguments": arguments or {}}).encode() + b"\n")
+            return self._answer(command)
+        except OSError as error:
+            raise LabError(f"QEMU does not answer {command}: {error}.") from None
+
+    def _answer(self, command: str) -> Any:
         for line in self._lines:
             answer = json.loads(line)
             if "error" in answer:

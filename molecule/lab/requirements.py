@@ -30,7 +30,9 @@ DEBIAN_PACKAGES: tuple[str, ...] = tuple(sorted({*TOOLS.values(), KEYRING_PACKAG
 TUN_DEVICE = Path("/dev/net/tun")
 
 # A bridge and a tap in a namespace that ends with the shell: the kernel features, tried without a trace.
-_KERNEL_PROBE = "ip link add probe0 type bridge && ip tuntap add dev probe1 mode tap && ip link set probe1 master probe0"
+_KERNEL_PROBE = (
+    "ip link add probe0 type bridge && ip tuntap add dev probe1 mode tap && ip link set probe1 master probe0"
+)
 
 
 def add_system_directories_to_path() -> None:
@@ -69,9 +71,7 @@ def _tool_problems() -> list[str]:
 
 
 def _kernel_problems() -> list[str]:
-    probe = subprocess.run(
-        ["unshare", "--net", "sh", "-c", _KERNEL_PROBE], capture_output=True, text=True, check=False
-    )
+    probe = subprocess.run(["unshare", "--net", "sh", "-c", _KERNEL_PROBE], capture_output=True, text=True, check=False)
     if probe.returncode == 0:
         return []
     reason = (probe.stderr.strip().splitlines() or [f"exit status {probe.returncode}"])[-1]

@@ -63,8 +63,9 @@ def open_session(settings: Settings, image_key: str) -> None:
 
 
 def close_session(settings: Settings) -> None:
-    """End the guests and remove the network and the run directory, whatever state they are in."""
+    """End the guests and remove their disks, the network and the run directory, whatever state they are in."""
     ssh.close_masters(settings)
     guest.stop(settings, HOSTS)
     network.remove(settings)
+    shutil.rmtree(settings.disks, ignore_errors=True)
     shutil.rmtree(settings.run, ignore_errors=True)

@@ -1,11 +1,14 @@
-"""A guest's disk and the clean snapshot in it, which is memory, devices and disk of the moment after its first boot."""
+"""The clean snapshot of a guest: memory, devices and disk of the moment after its first boot.
+
+A master copy of the disk that holds it stays beside the image, for every lab of this cache. Guests run on copies, so
+that a QEMU that is killed spoils no more than its own.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import subprocess
 from pathlib import Path
 
 from lab.accelerator import qemu_version
@@ -13,65 +16,74 @@ from lab.errors import LabError
 from lab.guest import Guest
 from lab.process import run
 from lab.qmp import Qmp
+from lab.topology import CONTROLLER_MAC
 
 _TAG = "clean"
 _SECONDS = 120.0
-LOAD = ("-loadvm", _TAG)
 
 
-def _record(guest: Guest) -> Path:
-    return guest.disk.with_suffix(".json")
+def _master(guest: Guest) -> Path:
+    """Name the master copy by what a snapshot depends on: image, QEMU, virtual hardware, neighbours it remembers."""
+    facts = [qemu_version(), guest.hardware(), CONTROLLER_MAC]
+    circumstances = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    return guest.image.folder / "snapshots" / f"{guest.name}-{circumstances}.qcow2"
 
 
-def _circumstances(guest: Guest) -> str:
-    """Hash everything a snapshot depends on: the image, QEMU and the virtual hardware."""
-    facts = [guest.image.key, qemu_version(), guest.arguments()]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-def usable(guest: Guest) -> bool:
-    """Say whether the guest, which does not run, has a snapshot that fits; mends what a killed QEMU left in the file."""
-    try:
-        record = json.loads(_record(guest).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    if record != {"circumstances": _circumstances(guest)}:
-        return False
-    # Lost clusters are the usual trace of a killed QEMU and harmless; anything else makes the status non-zero.
-    check = ["qemu-img", "check", "-q", "-f", "qcow2", "-r", "leaks", str(guest.disk)]
-    return subprocess.run(check, capture_output=True, check=False).returncode == 0
+def exists(guest: Guest) -> bool:
+    """Say whether there is a snapshot that fits the guest."""
+    return _master(guest).exists()
 
 
 def new_disk(guest: Guest) -> None:
-    """Give the guest an empty disk on top of the image; its snapshot goes with the old one."""
+    """Give the guest, which does not run, an empty disk on top of the image."""
     guest.disk.parent.mkdir(parents=True, exist_ok=True)
-    _record(guest).unlink(missing_ok=True)
     guest.disk.unlink(missing_ok=True)
     run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(guest.image.disk), str(guest.disk)])
 
 
+def start(guest: Guest) -> None:
+    """Start the guest, which does not run, from its clean snapshot."""
+    guest.disk.parent.mkdir(parents=True, exist_ok=True)
+    _copy(_master(guest), guest.disk)
+    guest.start("-loadvm", _TAG)
+    with Qmp(guest.qmp, _SECONDS) as qmp:
+        _resume(qmp)
+
+
 def save(guest: Guest) -> None:
     """Save the running guest as its clean snapshot."""
-    _monitor(guest, f"savevm {_TAG}")
-    _flush(guest.disk)
-    _record(guest).write_text(json.dumps({"circumstances": _circumstances(guest)}), encoding="utf-8")
+    master = _master(guest)
+    master.parent.mkdir(exist_ok=True)
+    draft = master.with_suffix(f".{guest.settings.name}")
+    with Qmp(guest.qmp, _SECONDS) as qmp:
+        # Halted, with QEMU's caches flushed: the file does not change while it is copied.
+        qmp.execute("stop")
+        _monitor(guest, qmp, f"savevm {_TAG}")
+        _copy(guest.disk, draft)
+        _resume(qmp)
+    with draft.open("rb") as copied:
+        os.fsync(copied.fileno())
+    draft.replace(master)
 
 
 def load(guest: Guest) -> None:
     """Take the running guest back to its clean snapshot, without a restart of QEMU."""
-    _monitor(guest, f"loadvm {_TAG}")
-
-
-def _monitor(guest: Guest, command: str) -> None:
     with Qmp(guest.qmp, _SECONDS) as qmp:
-        complaint = qmp.monitor(command)
+        _monitor(guest, qmp, f"loadvm {_TAG}")
+        _resume(qmp)
+
+
+def _resume(qmp: Qmp) -> None:
+    # A snapshot is one of a halted guest, and versions of QEMU differ in whether it then runs by itself.
+    qmp.execute("cont")
+
+
+def _monitor(guest: Guest, qmp: Qmp, command: str) -> None:
+    complaint = qmp.monitor(command)
     if complaint:
         raise LabError(f"{guest.name}: QEMU could not {command}: {complaint}")
 
 
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _copy(source: Path, target: Path) -> None:
+    # Shares the blocks where the file system can; else holes stay holes.
+    run(["cp", "--reflink=auto", "--sparse=always", str(source), str(target)])

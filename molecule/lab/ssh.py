@@ -65,15 +65,15 @@ def command(settings: Settings, host: str, arguments: Sequence[str]) -> list[str
     return ["ssh", *common_arguments(settings), host, *arguments]
 
 
-def run_on(guest: Guest, script: str) -> subprocess.CompletedProcess[str]:
-    """Run a line of shell on the guest."""
+def run_on(guest: Guest, script: str, seconds: float) -> subprocess.CompletedProcess[str]:
+    """Run a line of shell on the guest, for at most the given time."""
     argv = command(guest.settings, guest.name, [script])
     try:
         return subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_TRY_SECONDS, check=False
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(argv, 255, "", f"no answer within {_TRY_SECONDS:.0f} s")
+        return subprocess.CompletedProcess(argv, 255, "", f"no answer within {seconds:.0f} s")
 
 
 def wait(guest: Guest, seconds: float) -> None:
@@ -85,7 +85,7 @@ def wait(guest: Guest, seconds: float) -> None:
             raise LabError("QEMU ended")
         # Asking the port alone costs the booting guest nothing; a whole ssh attempt would slow it down.
         if port_open(guest):
-            done = run_on(guest, "true")
+            done = run_on(guest, "true", _TRY_SECONDS)
             if done.returncode == 0:
                 return
             reason = done.stderr.strip()

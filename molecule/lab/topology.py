@@ -28,6 +28,8 @@ INSIDE = Network(2, "inside", "10.0.0.", 24, "2001:db8:a::", 64)
 MANAGEMENT = Network(3, "mgmt", "192.168.117.", 24, "", 0)
 NETWORKS = (OUTSIDE, INSIDE, MANAGEMENT)
 CONTROLLER_ADDRESS = f"{MANAGEMENT.ipv4}254"
+# Fixed, since guests that wake from a snapshot know it from before.
+CONTROLLER_MAC = "52:54:00:17:03:fe"
 
 MANAGEMENT_INTERFACE = "mgmt0"
 
@@ -89,9 +91,7 @@ class Host:
         return f"{self.number:032x}"
 
 
-def _host(
-    number: int, name: str, group: str, *lans: tuple[Network, int, int | None], forwards: bool = False
-) -> Host:
+def _host(number: int, name: str, group: str, *lans: tuple[Network, int, int | None], forwards: bool = False) -> Host:
     cards = [
         Interface(number, f"eth{index}", network, suffix, gateway)
         for index, (network, suffix, gateway) in enumerate(lans)

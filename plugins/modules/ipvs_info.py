@@ -112,6 +112,7 @@ services:
       description:
         - What was carried since the service was added, as C(connections), C(packets_in), C(packets_out), C(bytes_in)
           and C(bytes_out), and the current rate of each, such as C(connections_per_second). Only in RV(services).
+        - The kernel adds up every two seconds what its processors counted.
       type: dict
 configuration:
   description: The same without what was carried, as O(lvs.vipless.ipvs_service#module:services) takes it.

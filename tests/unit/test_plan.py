@@ -61,3 +61,20 @@ def test_every_change_is_exactly_one_of_the_three() -> None:
     assert plan.additions() == [Thing("c", 1)]
     assert plan.edits() == [(A1, A2)]
     assert plan.removals() == [B1]
+
+
+@pytest.mark.parametrize(
+    ("current", "steps"),
+    [
+        ([A1], []),
+        ([Thing("a", 9, "them")], ["change a=9 to a=1"]),
+        # Of two in the kernel, the one that is as asked for stays, whatever its open attribute.
+        ([Thing("a", 9, "them"), Thing("a", 1, "them")], ["remove a=9"]),
+        ([], ["add a=1"]),
+    ],
+)
+def test_what_is_left_open_stays_as_found(current: list[Thing], steps: list[str]) -> None:
+    wanted = Thing("a", 1, "open")
+    plan = make_plan(current, Desired([wanted], complete=lambda asked, found: asked._replace(owner=found.owner)))
+    assert [change.line for change in plan.changes] == steps
+    assert list(plan.after) == ([wanted._replace(owner=current[-1].owner)] if current else [wanted])

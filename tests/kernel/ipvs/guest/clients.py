@@ -48,12 +48,13 @@ class Connection:
 
 
 @contextmanager
-def connected(netns: Namespace, port: int) -> Iterator[Connection]:
-    """A connection through the service that the namespace has at this port of the VIP."""
+def connected(netns: Namespace, port: int, mark: int = 0, real_port: int = 0) -> Iterator[Connection]:
+    """A connection to this port of the VIP with marked packets, which a service may take to another port."""
     with netns.entered(), socket.socket() as listener, socket.socket() as client:
-        listener.bind((RIP, port))
+        listener.bind((RIP, real_port or port))
         listener.listen()
         client.settimeout(10)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
         client.connect((VIP, port))
         server, _address = listener.accept()
         with server:

@@ -83,7 +83,8 @@ def _options(words: list[str]) -> dict[str, str]:
 
 def _key(options: Mapping[str, str]) -> ServiceKey:
     if "-f" in options:
-        return ("ipv6" if "-6" in options else "ipv4", "fwmark", options["-f"])
+        # It writes the larger half of them as negative numbers.
+        return ("ipv6" if "-6" in options else "ipv4", "fwmark", str(int(options["-f"]) & 0xFFFFFFFF))
     switch = next(switch for switch in _PROTOCOLS if switch in options)
     address, port = _endpoint(options[switch])
     return (f"ipv{ipaddress.ip_address(address).version}", _PROTOCOLS[switch], address, port)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import PartlyApplied
+from clients import connected, pair
 from oracle import listed, meant
 
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import PartlyApplied
 from namespace import Namespace
 
 MARKED = {"fwmark": "0x10001", "family": "ipv4", "destinations": [{"address": "10.0.0.11"}]}
@@ -67,6 +68,19 @@ def test_service_is_made_as_asked_for(netns: Namespace, service: dict[str, Any])
     again = netns.call("ipvs_service", **service)
     assert not again["changed"]
     assert again["diff"]["before"] == again["diff"]["after"] == predicted["diff"]["after"]
+
+
+@pytest.mark.parametrize("change", [False, True])
+def test_packets_of_a_mark_keep_their_port_where_none_is_given(netns: Namespace, change: bool) -> None:
+    _service, destination = pair()
+    port = destination["port"]
+    if not change:
+        del destination["port"]
+    netns.call("ipvs_service", fwmark="7", family="ipv4", destinations=[destination])
+    with connected(netns, port + 1000, mark=7, real_port=port if change else 0) as connection:
+        assert connection.carries()
+    (server,) = netns.call("ipvs_info")["services"][0]["destinations"]
+    assert server["active_connections"] + server["inactive_connections"] == 1
 
 
 def test_many_in_one_call(netns: Namespace) -> None:

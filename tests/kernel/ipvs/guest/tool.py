@@ -7,10 +7,10 @@ import subprocess
 from namespace import Namespace
 
 
-def ipvsadm(netns: Namespace, *arguments: str, lines: str | None = None) -> str:
-    """Run it, with `lines` as its standard input. `ip netns exec` would take an emulated guest three times as long."""
+def ipvsadm(netns: Namespace, arguments: str, lines: str | None = None) -> str:
+    """Run it, with `lines` as its standard input. `ip netns exec` would take an emulated guest a good deal longer."""
     with netns.entered():
-        done = subprocess.run(["ipvsadm", *arguments], input=lines, capture_output=True, text=True, check=False)
+        done = subprocess.run(["ipvsadm", *arguments.split()], input=lines, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"ipvsadm {' '.join(arguments)}: {done.stderr.strip()}")
+        raise RuntimeError(f"ipvsadm {arguments}: {done.stderr.strip()}")
     return done.stdout

@@ -1,0 +1,144 @@
+"""The tests of the folder guest, run inside a lab guest: its kernel has ip_vs, this machine's may not.
+
+They run once with Debian's pyroute2, which the guest has, and once with the newest, which this machine has.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import tarfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import pytest
+
+from environment import CHECKOUT
+from tools import Tools
+
+pytestmark = pytest.mark.lab
+
+GUEST_TESTS = Path(__file__).with_name("guest")
+NAMESPACE = Path(__file__).parents[1] / "namespace.py"
+HOST = "director1"
+# A lab of its own, so that one that is in use stays as it is.
+LAB_NAME = "lvslab-ipvs"
+
+FOLDER = Path("/root/lvs-vipless")
+PYROUTE2 = {"debian": Path("/usr/lib/python3/dist-packages"), "newest": FOLDER / "newest"}
+
+TESTS = [
+    f"{path.stem}::{node.name}"
+    for path in sorted(GUEST_TESTS.glob("test_*.py"))
+    for node in ast.parse(path.read_text()).body
+    if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+]
+
+
+class Guest:
+    """The lab's one host that these tests need."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def lab(self, *arguments: str) -> None:
+        self._tools.watch("lab", self._command(*arguments), CHECKOUT, **self._variables())
+
+    def run(self, script: str, source: Path = Path(os.devnull)) -> str:
+        """Run a line of shell on the guest, with a file of this machine as its standard input."""
+        return self._tools.run(
+            ["sh", "-c", '"$@" < "$0"', str(source), *self._ssh(script)], CHECKOUT, **self._variables()
+        )
+
+    def watch(self, name: str, script: str) -> None:
+        """The same, with its lines on the terminal as they come."""
+        self._tools.watch(name, self._ssh(script), CHECKOUT, **self._variables())
+
+    def _ssh(self, script: str) -> list[str]:
+        return self._command("ssh", HOST, script)
+
+    def _command(self, *arguments: str) -> list[str]:
+        return ["python", "-m", "lab", *arguments]
+
+    def _variables(self) -> dict[str, str]:
+        return {"LVS_LAB_NAME": LAB_NAME, "PYTHONPATH": str(CHECKOUT / "molecule")}
+
+
+class Case(NamedTuple):
+    """One case of a test in the guest's report: its name, and what it wrote where it did not pass."""
+
+    name: str
+    trouble: str
+
+
+@pytest.fixture(scope="session")
+def guest(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
+    """A clean guest that holds the collection and the tests."""
+    bundle = tmp_path_factory.mktemp("guest") / "bundle.tar"
+    pack(bundle)
+    made = Guest(tools)
+    try:
+        made.lab("up", "--hosts", HOST, "--clean")
+        made.run(f"mkdir -p {FOLDER} && tar -xf - -C {FOLDER}", bundle)
+        yield made
+    finally:
+        made.lab("down")
+
+
+@pytest.fixture(scope="session", params=PYROUTE2)
+def report(guest: Guest, request: pytest.FixtureRequest) -> dict[str, list[Case]]:
+    """Every case that ran with one pyroute2, by test."""
+    library = PYROUTE2[request.param]
+    result = f"{FOLDER}/{request.param}.xml"
+    search = f"{library}:{FOLDER}:{FOLDER}/guest"
+    # Exit status 1 says that tests failed, which the report tells better; beyond that there is no report.
+    guest.watch(
+        f"pyroute2 {request.param}",
+        f"cd {FOLDER} && PYTHONPATH={search} LVS_EXPECTED_PYROUTE2={library} PYTHONUNBUFFERED=1 python3 -m pytest"
+        f" --import-mode=importlib -p no:cacheprovider --junit-xml={result} guest || test $? = 1",
+    )
+    cases: dict[str, list[Case]] = {}
+    # The guest is ours, and its report is pytest's.
+    for element in ElementTree.fromstring(guest.run(f"cat {result}")).iter("testcase"):  # noqa: S314
+        name = element.attrib["name"]
+        test = f"{element.attrib['classname'].rpartition('.')[2]}::{name.partition('[')[0]}"
+        # Failure, error or skip: a case that passed has nothing inside.
+        trouble = "\n".join(f"{child.tag}: {child.text or child.get('message')}" for child in element)
+        cases.setdefault(test, []).append(Case(name, trouble))
+    return cases
+
+
+@pytest.mark.parametrize("test", TESTS)
+def test_in_guest(report: dict[str, list[Case]], test: str) -> None:
+    assert report.get(test), f"{test} did not run"
+    troubles = [f"{case.name}\n{case.trouble}" for case in report[test] if case.trouble]
+    if troubles:
+        pytest.fail("\n\n".join(troubles), pytrace=False)
+
+
+def pack(bundle: Path) -> None:
+    """What the guest needs, in a tar file: the collection's plugins, Ansible's module_utils, pyroute2 and the tests."""
+    with tarfile.open(bundle, "w") as archive:
+        _add(archive, CHECKOUT / "plugins", "ansible_collections/lvs/vipless/plugins")
+        # Ansible's own file for the package, which an installation has, would ask for the controller's half.
+        archive.addfile(tarfile.TarInfo("ansible/__init__.py"))
+        _add(archive, _package("ansible") / "module_utils", "ansible/module_utils")
+        _add(archive, _package("ansible") / "release.py", "ansible/release.py")
+        _add(archive, _package("pyroute2"), "newest/pyroute2")
+        _add(archive, NAMESPACE, NAMESPACE.name)
+        _add(archive, GUEST_TESTS, GUEST_TESTS.name)
+
+
+def _package(name: str) -> Path:
+    """The folder of a package that this machine has."""
+    found = importlib.util.find_spec(name)
+    assert found is not None
+    places: Sequence[str] = found.submodule_search_locations or []
+    return Path(places[0])
+
+
+def _add(archive: tarfile.TarFile, source: Path, name: str) -> None:
+    archive.add(source, name, filter=lambda member: None if member.name.endswith("__pycache__") else member)
