@@ -42,6 +42,9 @@ def write_config(settings: Settings) -> None:
         # The default's post-quantum half costs an emulated guest a noticeable part of a second.
         "  KexAlgorithms curve25519-sha256",
         "  ConnectTimeout 30",
+        # A guest that reboots does not always close its connections; one kept open must not wait for it for ever.
+        "  ServerAliveInterval 15",
+        "  ServerAliveCountMax 3",
         f"  ProxyCommand {' '.join(enter(settings))} nc %h %p",
     ]
     for host in HOSTS.values():
