@@ -52,9 +52,10 @@ def test_one_ipvs_service_for_each_family() -> None:
     assert [d["address"] for d in found[1]["destinations"]] == ["2001:db8:a::11"]
 
 
-def test_a_translated_service_takes_its_only_port() -> None:
-    (found,) = services.balanced(services.parse([DNS]), BIT)
-    assert found["destinations"] == [{"address": "10.0.0.11", "port": 53, "forwarding": "masquerade", "weight": 1}]
+@pytest.mark.parametrize(("given", "port"), [({}, 0), ({"port": 5353}, 5353)])
+def test_packets_keep_their_port_unless_another_is_named(given: dict[str, int], port: int) -> None:
+    (found,) = services.balanced(services.parse([{**DNS, "realservers": [{"address": "10.0.0.11", **given}]}]), BIT)
+    assert found["destinations"] == [{"address": "10.0.0.11", "port": port, "forwarding": "masquerade", "weight": 1}]
 
 
 def test_addresses_stand_once() -> None:

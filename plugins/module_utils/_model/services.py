@@ -104,19 +104,15 @@ def _service(entry: Mapping[str, Any], label: str) -> Service:
     forwarding = entry.get("forwarding", "direct")
     if forwarding not in FORWARDING:
         raise BadInput(f"{label}.forwarding", forwarding, f"is not one of {', '.join(FORWARDING)}.")
-    ports = list(entry.get("ports", ["any"]))
     service = Service(
         label=label,
         name=str(entry["name"]),
         mark=values.number(f"{label}.mark", entry["mark"], 1, values.FULL_MASK),
         vips=[values.network(f"{label}.vips[{i}]", str(vip)) for i, vip in enumerate(entry["vips"])],
-        ports=ports,
+        ports=list(entry.get("ports", ["any"])),
         scheduler=entry.get("scheduler", "wlc"),
         forwarding=forwarding,
-        realservers=[
-            _realserver(server, f"{label}.realservers[{i}]", _only_port(ports) if forwarding != "direct" else 0)
-            for i, server in enumerate(entry["realservers"])
-        ],
+        realservers=[_realserver(server, f"{label}.realservers[{i}]") for i, server in enumerate(entry["realservers"])],
     )
     for family in service.families():
         if not _servers(service, family):
@@ -127,16 +123,10 @@ def _service(entry: Mapping[str, Any], label: str) -> Service:
     return service
 
 
-def _realserver(entry: Mapping[str, Any], label: str, port: int) -> RealServer:
+def _realserver(entry: Mapping[str, Any], label: str) -> RealServer:
     address = values.address(f"{label}.address", str(entry.get("address", "")))
     weight = values.number(f"{label}.weight", entry.get("weight", 1), 0, 65535)
-    return RealServer(address, weight, values.number(f"{label}.port", entry.get("port", port), 0, 65535))
-
-
-def _only_port(ports: Sequence[str]) -> int:
-    """The port of a service that has one: a translated or encapsulated packet of a mark needs it named."""
-    number = ports[0].partition("/")[2] if len(ports) == 1 else ""
-    return int(number) if number.isdigit() else 0
+    return RealServer(address, weight, values.number(f"{label}.port", entry.get("port") or 0, 0, 65535))
 
 
 def _claim(service: Service, number: int) -> dict[str, Any]:
