@@ -16,9 +16,11 @@ from pathlib import Path
 
 _SCENARIO = "default"
 _LOG = Path(os.environ["LVS_LAB_CACHE"]) / "demonstration.log"
+_SCENARIO_STATE = Path(os.environ["LVS_LAB_CACHE"]) / "demonstration"
 # Molecule frames the lines of Ansible.
 _FRAME = re.compile(r"\x1b\[[0-9;]*m|│ ?")
 _TASK = re.compile(r"^TASK \[(?P<name>.+?)\] \*+$")
+_RESULT = re.compile(r"^(ok|changed|fatal|included): ")
 _RECAP = re.compile(r"^(?P<host>\S+)\s+: ok=(?P<ok>\d+)\s+changed=(?P<changed>\d+)")
 
 STEPS = (
@@ -57,15 +59,19 @@ def main() -> int:
 
 
 def _shown(action: str) -> int:
-    """Run one step, and print the name of each task as it begins and each host's sum."""
+    """Run one step, and print the name of each task that is not skipped, when it began, and each host's sum."""
     process = subprocess.Popen(
         _command(action), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_variables()
     )
     begun = time.monotonic()
+    announced = ""
     for raw in _logged(process):
         line = _FRAME.sub("", raw).strip()
         if task := _TASK.match(line):
-            print(f"   {time.monotonic() - begun:5.0f} s  {task['name']}", flush=True)
+            announced = f"   {time.monotonic() - begun:5.0f} s  {task['name']}"
+        elif announced and _RESULT.match(line):
+            print(announced, flush=True)
+            announced = ""
         elif recap := _RECAP.match(line):
             print(f"            {recap['host']:<10} {recap['ok']} tasks, {recap['changed']} changed", flush=True)
     return process.wait()
@@ -90,7 +96,15 @@ def _command(action: str) -> list[str]:
 
 
 def _variables() -> dict[str, str]:
-    return {**os.environ, "ANSIBLE_NOCOLOR": "1", "NO_COLOR": "1", "COLUMNS": "300"}
+    """Plain wide lines; and a place where the proofs find what the scenario recorded (see molecule.yml)."""
+    return {
+        **os.environ,
+        "ANSIBLE_NOCOLOR": "1",
+        "NO_COLOR": "1",
+        "COLUMNS": "300",
+        "MOLECULE_EPHEMERAL_DIRECTORY": str(_SCENARIO_STATE),
+        "LVS_RECORD": str(_SCENARIO_STATE / "record"),
+    }
 
 
 def _failed(action: str) -> int:

@@ -43,5 +43,7 @@ def declared() -> list[dict[str, Any]]:
 
 
 def record_folder() -> Path:
-    """Where runs and states are noted (LVS_RECORD)."""
+    """Where runs and states are noted."""
+    if "LVS_RECORD" not in os.environ:
+        raise GuestError("LVS_RECORD is not set: it names the folder in which the scenario noted its runs.")
     return Path(os.environ["LVS_RECORD"])
