@@ -240,3 +240,25 @@ def test_nothing_is_left_unfinished() -> None:
     for path in own_files():
         found = UNFINISHED.search(path.read_text(errors="replace"))
         assert not found, f"{name_of(path)} says {found.group()}"
+
+
+def test_roles_take_the_same_declaration() -> None:
+    declarations = {}
+    for path in ROLES:
+        options = load(path / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
+        declarations[path.name] = _without_descriptions(options[f"{path.name}_services"]["options"])
+    assert len(declarations) > 1
+    first = next(iter(declarations.values()))
+    assert all(declaration == first for declaration in declarations.values()), declarations
+
+
+def _without_descriptions(options: dict[str, Any]) -> dict[str, Any]:
+    """The options and their suboptions, but for what each role says of them."""
+    return {
+        name: {
+            key: _without_descriptions(value) if key == "options" else value
+            for key, value in option.items()
+            if key != "description"
+        }
+        for name, option in options.items()
+    }
