@@ -24,6 +24,7 @@ from pathlib import Path
 
 from lab.requirements import DEBIAN_PACKAGES as LAB_PACKAGES
 from lab.requirements import add_system_directories_to_path
+from lab.settings import cache_directory
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = CHECKOUT / "requirements.txt", CHECKOUT / "requirements-dev.txt"
@@ -63,14 +64,6 @@ class Environment:
             # Lines must show when they are written, also where a test reads them through a pipe.
             "PYTHONUNBUFFERED": "1",
         }
-
-
-def cache_directory() -> Path:
-    """Return the absolute path of the cache directory, which need not exist yet."""
-    if chosen := os.environ.get("LVS_LAB_CACHE"):
-        return Path(chosen).expanduser().resolve()
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser().resolve() / "lvs-vipless"
 
 
 def _checkout_directory() -> Path:

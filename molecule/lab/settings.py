@@ -73,12 +73,14 @@ def from_environment() -> Settings:
     accelerator = os.environ.get("LVS_LAB_ACCEL") or "auto"
     if accelerator not in _ACCELERATORS:
         raise LabError(f"LVS_LAB_ACCEL={accelerator!r} is not one of {', '.join(_ACCELERATORS)}.")
-    return Settings(name=name, cache=_cache(), accelerator=accelerator, owner=Path(__file__).resolve().parents[2])
+    return Settings(
+        name=name, cache=cache_directory(), accelerator=accelerator, owner=Path(__file__).resolve().parents[2]
+    )
 
 
-def _cache() -> Path:
-    chosen = os.environ.get("LVS_LAB_CACHE")
-    if chosen:
-        return Path(chosen).absolute()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "lvs-vipless"
+def cache_directory() -> Path:
+    """Return the absolute path of the cache directory, which need not exist yet."""
+    if chosen := os.environ.get("LVS_LAB_CACHE"):
+        return Path(chosen).expanduser().resolve()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser().resolve() / "lvs-vipless"

@@ -77,7 +77,8 @@ def no_bounce() -> Iterator[Proof]:
     """Packets for a VIP that no service takes are not sent back and forth between router and director."""
     switch = run("director1", "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding").split()
     yield Proof(switch == ["1", "1"], "director1 forwards packets in both families, so it could bounce them.")
-    for vip in ("203.0.113.10", "2001:db8:f::10"):
+    vips = declared()[0]["vips"]
+    for vip in (next(v for v in vips if ":" not in v), next(v for v in vips if ":" in v)):
         before = _forwarded()
         run("client", f"ping -c {_PINGS} -i 0.2 -W 1 {vip} || test $? = 1")
         bounced = _forwarded() - before

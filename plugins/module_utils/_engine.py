@@ -40,20 +40,25 @@ def converge(resource: Resource[T], desired: Desired[T], check_mode: bool) -> di
     """
     plan = make_plan(resource.read(), desired)
     resource.check(plan)
-    left = plan
-    for _attempt in range(_ATTEMPTS):
-        if check_mode or not left.changes:
-            break
-        resource.apply(left)
-        left = make_plan(resource.read(), desired)
-    else:
-        if left.changes:
-            raise NotKept([change.line for change in left.changes])
+    if not check_mode:
+        _carry_out(resource, desired, plan)
     return {
         "changed": bool(plan.changes),
         "diff": {"before": _text(plan.before), "after": _text(plan.after)},
         "changes": [change.line for change in plan.changes],
     }
+
+
+def _carry_out(resource: Resource[T], desired: Desired[T], plan: Plan[T]) -> None:
+    """Apply, read back, and do again what another program undid meanwhile. Raise NotKept for what is left."""
+    left = plan
+    for _attempt in range(_ATTEMPTS):
+        if not left.changes:
+            return
+        resource.apply(left)
+        left = make_plan(resource.read(), desired)
+    if left.changes:
+        raise NotKept([change.line for change in left.changes])
 
 
 def _text(objects: Iterable[Planned]) -> str:

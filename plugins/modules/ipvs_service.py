@@ -194,7 +194,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel import ipvs_mo
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.genl import NETLINK_GENERIC
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.ipvs import ServiceTable
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
-from ansible_collections.lvs.vipless.plugins.module_utils._model import ipvs, ipvs_options
+from ansible_collections.lvs.vipless.plugins.module_utils._model import ipvs, ipvs_options, values
 
 DESTINATION = {
     "address": {"type": "str", "required": True},
@@ -206,7 +206,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "fwmark": {"type": "str"},
     "family": {"type": "str", "choices": ["ipv4", "ipv6"]},
     "vip": {"type": "str"},
-    "protocol": {"type": "str", "choices": list(ipvs.PROTOCOLS)},
+    "protocol": {"type": "str", "choices": list(values.TRANSPORTS)},
     "port": {"type": "int"},
     "scheduler": {"type": "str", "default": "wlc"},
     "persistent": {"type": "int"},

@@ -22,7 +22,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._errors import (
     ProgramFailed,
     Refused,
 )
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_table, nft
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_table, nft, program
 from frames import Wire, packet, wire
 from namespace import Namespace, call, without_net_admin
 
@@ -415,7 +415,7 @@ def test_an_unprivileged_run_says_what_it_lacks(netns: Namespace, check: bool) -
 
 
 def test_a_host_without_nft_is_told_the_package(netns: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nft, "_SYSTEM_DIRECTORIES", ())
+    monkeypatch.setattr(program, "_SYSTEM_DIRECTORIES", ())
     monkeypatch.setenv("PATH", "/nowhere")
     with netns.entered(), pytest.raises(Missing, match="install the package nftables"):
         call("fwmark", **BOTH)

@@ -33,9 +33,6 @@ class Answer(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def address_string(self) -> str:
-        return self.client_address[0]
-
     def log_message(self, *_arguments: object) -> None:
         """Nothing: the answers are the record."""
 

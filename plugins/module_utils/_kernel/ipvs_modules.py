@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Missing
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find
 
 _TABLE = Path("/proc/net/ip_vs")
 _IN_USE = Path("/sys/module")
@@ -49,7 +49,7 @@ def require(schedulers: Iterable[tuple[str, str]]) -> None:
 
 def load() -> str:
     """Load ip_vs. Returns what modprobe said: nothing, or why it failed."""
-    program = shutil.which("modprobe", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    program = find("modprobe")
     if program is None:
         return "there is no modprobe"
     done = subprocess.run([program, "ip_vs"], capture_output=True, text=True, check=False)

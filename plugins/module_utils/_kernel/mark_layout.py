@@ -17,8 +17,8 @@ from ipaddress import ip_network
 from operator import and_, or_, xor
 from typing import Any, NamedTuple
 
-from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import ANY, PROTOCOLS, Mark, between, vip_text
-from ansible_collections.lvs.vipless.plugins.module_utils._model.values import FULL_MASK, IPV4, IPV6
+from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import ANY, Mark, between, vip_text
+from ansible_collections.lvs.vipless.plugins.module_utils._model.values import FULL_MASK, IPV4, IPV6, TRANSPORTS
 
 Expression = Any
 """A number, a word, or an object of one key that names its kind."""
@@ -31,7 +31,7 @@ _META_MARK = {"meta": {"key": "mark"}}
 _L4PROTO = {"meta": {"key": "l4proto"}}
 _NFPROTO = {"meta": {"key": "nfproto"}}
 _MARK_CHAIN = re.compile(r"mark_0x([0-9a-f]{1,8})(?:_0x([0-9a-f]{1,8}))?")
-_PROTOCOL_NAMES = {str(number): name for name, number in PROTOCOLS.items()}
+_PROTOCOL_NAMES = {str(number): name for name, number in TRANSPORTS.items()}
 _BITWISE = {"&": and_, "|": or_, "^": xor}
 
 
@@ -131,7 +131,7 @@ def encode_key(mark: Mark) -> dict[str, Expression]:
         # NFPROTO_IPV4 and NFPROTO_IPV6 are the numbers of the address families.
         return {"concat": [vip, mark.family]}
     protocol, _slash, ports = mark.port.partition("/")
-    number = PROTOCOLS[protocol] if protocol in PROTOCOLS else _encode_span(protocol, int)
+    number = TRANSPORTS[protocol] if protocol in TRANSPORTS else _encode_span(protocol, int)
     return {"concat": [vip, number, _encode_span(ports, int)]}
 
 

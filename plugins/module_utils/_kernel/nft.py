@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import Missing, ProgramFailed
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.privilege import require_net_admin
-
-_SYSTEM_DIRECTORIES = ("/usr/local/sbin", "/usr/sbin", "/sbin")
-"""Where nft is, also for a user whose PATH leaves them out."""
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find
 
 Json = dict[str, Any]
 
@@ -46,8 +43,7 @@ def transaction(subject: str, commands: Sequence[Json]) -> None:
 
 
 def _run(commands: Sequence[Json]) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), *_SYSTEM_DIRECTORIES])
-    program = shutil.which("nft", path=path)
+    program = find("nft")
     if program is None:
         raise Missing("The program nft is not on this host.", "install the package nftables.")
     require_net_admin("even reading nftables needs")

@@ -11,8 +11,6 @@ from typing import NamedTuple, Union
 
 from ansible_collections.lvs.vipless.plugins.module_utils._model import values
 
-PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
-"""IANA protocol numbers: those that IPVS balances."""
 MASQUERADE, TUNNEL, DIRECT = 0, 2, 3
 FORWARDING = {"direct": DIRECT, "tunnel": TUNNEL, "masquerade": MASQUERADE}
 """IP_VS_CONN_F_…: how a packet gets to the destination."""
@@ -40,7 +38,7 @@ class ServiceId(NamedTuple):
         family = values.FAMILY_NAMES.get(self.family, str(self.family))
         if self.fwmark:
             return f"{family} fwmark {self.fwmark:#x}"
-        return f"{family} {values.name_of(PROTOCOLS, self.protocol)} {_endpoint(self.vip, self.port)}"
+        return f"{family} {values.name_of(values.TRANSPORTS, self.protocol)} {_endpoint(self.vip, self.port)}"
 
 
 class Service(NamedTuple):

@@ -107,7 +107,7 @@ def _address_identity(options: Mapping[str, Any], label: str) -> ServiceId:
     if options["family"] is not None and values.FAMILIES[options["family"]] != family:
         raise BadInput(label + "family", options["family"], f"is not the family of vip, {vip}.")
     port = values.number(label + "port", options["port"], 0, _MOST_PORT)
-    return ServiceId(family, 0, ipvs.PROTOCOLS[options["protocol"]], str(vip), port)
+    return ServiceId(family, 0, values.TRANSPORTS[options["protocol"]], str(vip), port)
 
 
 def _unicast(option: str, text: str) -> values.Address:

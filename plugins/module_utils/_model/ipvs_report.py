@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from ansible_collections.lvs.vipless.plugins.module_utils._model import values
 from ansible_collections.lvs.vipless.plugins.module_utils._model.ipvs import (
     FORWARDING_FOUND,
-    PROTOCOLS,
     Destination,
     Service,
 )
@@ -60,7 +59,7 @@ def _service(service: Service) -> dict[str, Any]:
     if identity.fwmark:
         found["fwmark"] = f"{identity.fwmark:#x}"
     else:
-        protocol = values.name_of(PROTOCOLS, identity.protocol)
+        protocol = values.name_of(values.TRANSPORTS, identity.protocol)
         found.update(vip=identity.vip, protocol=protocol, port=identity.port)
     found["scheduler"] = service.scheduler
     if service.persistent is not None:

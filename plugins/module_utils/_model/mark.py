@@ -18,8 +18,6 @@ from ansible_collections.lvs.vipless.plugins.module_utils._model import values
 
 ANY = "any"
 """Every protocol and port. Looked up after the others, so that it never hides one of them."""
-PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
-"""The protocols with ports that IPVS balances (IANA, Protocol Numbers)."""
 
 _PORT = re.compile(r"(tcp|udp|sctp)/([0-9]+)(?:-([0-9]+))?")
 _TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,254}")

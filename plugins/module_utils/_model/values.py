@@ -24,6 +24,8 @@ OWN_PROTOCOL = 117
 """The routing protocol number by which rules and routes of this collection are known (see ip-route(8), PROTOCOL)."""
 PROTOCOLS = {"kernel": 2, "boot": 3, "static": 4}
 """Numbers of include/uapi/linux/rtnetlink.h that are the same on every host."""
+TRANSPORTS = {"tcp": 6, "udp": 17, "sctp": 132}
+"""The protocols with ports that IPVS balances (IANA, Protocol Numbers)."""
 TABLES = {"default": 253, "main": 254, "local": 255}
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
