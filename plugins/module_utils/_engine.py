@@ -42,9 +42,10 @@ def converge(resource: Resource[T], desired: Desired[T], check_mode: bool) -> di
     resource.check(plan)
     if not check_mode:
         _carry_out(resource, desired, plan)
+    before = _text(plan.before)
     return {
         "changed": bool(plan.changes),
-        "diff": {"before": _text(plan.before), "after": _text(plan.after)},
+        "diff": {"before": before, "after": _text(plan.after) if plan.changes else before},
         "changes": [change.line for change in plan.changes],
     }
 

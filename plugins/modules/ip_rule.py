@@ -169,8 +169,9 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     else:
         desired = Desired(unwanted=lambda found: found.key in keys)
     families = values.FAMILIES.values() if params["purge"] else {r.family for r in named}
+    owners = {owner, *(r.protocol for r in named)}
     with Session(read_only=check_mode) as session:
-        return converge(RuleList(session, families, params["force"]), desired, check_mode)
+        return converge(RuleList(session, families, owners, params["force"]), desired, check_mode)
 
 
 def main() -> None:

@@ -100,11 +100,13 @@ def decode(payload: bytes) -> Rule:
 
 
 class RuleList:
-    """The rules of a network namespace, in some families. ``force`` skips the safety refusals."""
+    """The rules of a network namespace, in some families. ``owners`` are the protocol numbers of those that the plan is
+    about; ``force`` skips the safety refusals."""
 
-    def __init__(self, session: Session, families: Iterable[int], force: bool = False) -> None:
+    def __init__(self, session: Session, families: Iterable[int], owners: Iterable[int], force: bool = False) -> None:
         self._session = session
         self._families = sorted(set(families))
+        self._marks_of_owners = [attribute(_PROTOCOL, bytes([owner])) for owner in set(owners)]
         self._force = force
         self._listed: list[Rule] = []
         self._first_attempt = True
@@ -114,8 +116,12 @@ class RuleList:
         self._listed = []
         for family in self._families:
             body = _HEADER.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
-            self._listed.extend(map(decode, self._session.dump("rules", rtnl.RTM_GETRULE, body, twice=True)))
+            self._listed.extend(map(decode, self._session.dump("rules", rtnl.RTM_GETRULE, body, self._is_owned)))
         return list(dict.fromkeys(self._listed))
+
+    def _is_owned(self, payload: bytes) -> bool:
+        """Whether it may be a rule of one of the owners: their attribute is among its bytes."""
+        return any(mark in payload for mark in self._marks_of_owners)
 
     def check(self, plan: Plan[Rule]) -> None:
         """Refuse what would end all traffic, or drop what it means to deliver."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import NamedTuple
 
@@ -79,19 +79,30 @@ class Session:
     ) -> None:
         self._socket.close()
 
-    def dump(self, subject: str, kind: int, body: bytes, twice: bool = False) -> list[bytes]:
+    def dump(self, subject: str, kind: int, body: bytes, steady: Callable[[bytes], bool] | None = None) -> list[bytes]:
         """Every object of a kind, each as the bytes after its header. An interrupted dump is taken again.
 
-        ``twice``: until two in a row are the same. A dump of rules under concurrent change misses some and repeats
-        others, and no flag tells (measured, Linux 6.18).
+        ``steady`` says which objects nobody else is thought to change: the dump is taken again until two in a row
+        agree in those. Under concurrent change a dump of rules or IPv6 routes misses some and repeats others, and no
+        flag tells (measured, Linux 6.18). Where no two agree, those are given that any of the dumps had.
         """
         last: list[bytes] | None = None
+        ever: dict[bytes, None] = {}
         for _attempt in range(_DUMP_ATTEMPTS):
             found, interrupted = self._dump_once(subject, kind, body)
-            if not interrupted and (not twice or found == last):
+            if interrupted:
+                continue
+            if steady is None or found == last:
                 return found
+            ours = dict.fromkeys(filter(steady, found))
+            if last is not None and ours == dict.fromkeys(filter(steady, last)):
+                return found
+            ever.update(ours)
             last = found
-        raise KernelError(subject, errno.EAGAIN, f"changed during each of {_DUMP_ATTEMPTS} attempts to read it whole")
+        if last is None:
+            text = f"changed during each of {_DUMP_ATTEMPTS} attempts to read it whole"
+            raise KernelError(subject, errno.EAGAIN, text)
+        return list(dict.fromkeys([*last, *ever]))
 
     def batch(self, messages: Sequence[Message]) -> list[Result]:
         """Send every message, in order, and give the kernel's answer to each. One failure does not stop the rest."""

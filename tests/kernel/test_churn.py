@@ -1,0 +1,68 @@
+"""Another process adds and deletes rules and routes all the while: it is not in the way, and is left alone."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from namespace import Namespace
+from states import STATES
+
+SECONDS = 8
+OTHERS = 300
+SCRIPT = """while test -e "$0"; do
+  ip -batch "$0.add" && ip -6 -batch "$0.add6" && ip -batch "$0.delete" && ip -6 -batch "$0.delete6" || exit 1
+  printf . >> "${0%/*}/rounds"
+done"""
+
+
+@pytest.mark.parametrize("name", ["rules", "routes"])
+def test_neither_is_in_the_others_way(netns: Namespace, tmp_path: Path, name: str) -> None:
+    states = STATES[name]
+    netns.ip("rule add priority 103 to 192.0.2.0/24 table 500 protocol 99")
+    others = [one for one in netns.ip_json("rule show") if one.get("protocol") == "99"]
+    runs = 0
+    with _churn(netns, tmp_path) as process:
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end or runs < 4:
+            for target in (states.first, states.second):
+                assert netns.call(states.module, **target)["changed"]
+                assert not netns.call(states.module, **target)["changed"]
+                runs += 1
+            assert process.poll() is None
+    rounds = len((tmp_path / "rounds").read_text())
+    print(f"{runs} runs of the module, {rounds} rounds of the other")
+    assert process.returncode == 0, "an object of the other process was gone, or there already"
+    assert rounds > 1
+    shown = states.shown(netns)
+    netns.call(states.module, **states.first)
+    netns.call(states.module, **states.second)
+    assert states.shown(netns) == shown
+    assert [one for one in netns.ip_json("rule show") if one.get("protocol") == "99"] == others
+
+
+@contextmanager
+def _churn(netns: Namespace, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that adds and deletes rules and routes of its own, in tables and at priorities that the module uses
+    too. It ends with 1 as soon as one of its objects is not as it left it."""
+    running = folder / "running"
+    running.touch()
+    for suffix, prefix, length in (("", "198.19.{}.{}", 32), ("6", "2001:db8:c:{}::{}", 128)):
+        for verb in ("add", "delete"):
+            lines = []
+            for place in range(OTHERS):
+                to = f"{prefix.format(place >> 8, place & 255)}/{length}"
+                lines.append(f"rule {verb} priority {100 + place % 7} to {to} table 100 protocol 99")
+                lines.append(f"route {verb} local {to} dev lo table 100 protocol 99")
+            (folder / f"running.{verb}{suffix}").write_text("\n".join(lines) + "\n")
+    process = subprocess.Popen(["ip", "netns", "exec", netns.name, "sh", "-c", SCRIPT, str(running)])
+    try:
+        yield process
+    finally:
+        running.unlink()
+        process.wait(timeout=60)
