@@ -1,0 +1,158 @@
+"""A client that asks all the time sees no request fail while what delivers its packets is changed and re-applied."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from namespace import Namespace
+from states import COUNT, address
+
+SECONDS = 4
+TIMEOUT_SECONDS = 0.9
+"""Below the second after which TCP sends a lost packet again: one that is lost must not go unseen."""
+VIPS = {"v4": "203.0.113.10", "v6": "2001:db8:f:1::10"}
+OTHERS = [address(place) for place in range(COUNT)]
+FEW = OTHERS[:10]
+_IPV6_TRANSPARENT = 75
+
+Steps = list[tuple[str, dict[str, Any]]]
+
+
+def marks(mark: str, others: list[str]) -> tuple[str, dict[str, Any]]:
+    entries = [
+        {"vips": list(VIPS.values()), "ports": ["tcp/80"], "mark": mark},
+        {"vips": others, "ports": ["tcp/80"], "mark": "0x10009"},
+    ]
+    return "fwmark", {"marks": entries, "purge": True}
+
+
+def rules(table: str, others: list[str]) -> tuple[str, dict[str, Any]]:
+    entries = [{"priority": 200, "to": other, "table": "100"} for other in others]
+    delivery = {"priority": 100, "family": "both", "iif": "v0", "fwmark": "0x10000/0x10000", "table": table}
+    return "ip_rule", {"rules": [delivery, *entries], "purge": True}
+
+
+def routes(device: str, others: list[str]) -> tuple[str, dict[str, Any]]:
+    entries = [
+        *({"prefixes": ["0.0.0.0/0", "::/0"], "table": table, "device": device} for table in ("100", "101")),
+        {"prefixes": others, "table": "100", "type": "blackhole"},
+    ]
+    return "ip_local_route", {"routes": entries, "purge": True}
+
+
+CHANGES: dict[str, Steps] = {
+    "the VIP's mark": [marks("0x10001", FEW), marks("0x10002/0x1ffff", FEW)],
+    "a thousand other marks": [marks("0x10001", OTHERS), marks("0x10001", FEW)],
+    "the table that delivers": [rules("100", FEW), rules("101", FEW)],
+    "a thousand other rules": [rules("100", OTHERS[: COUNT // 2]), rules("100", FEW)],
+    "the route that delivers": [routes("lo", FEW), routes("v0", FEW)],
+    "a thousand other routes": [routes("lo", OTHERS), routes("lo", FEW)],
+}
+
+
+@pytest.mark.parametrize("steps", CHANGES.values(), ids=CHANGES)
+def test_no_request_fails(netns: Namespace, steps: Steps) -> None:
+    asked, failed = _ask_during(netns, steps)
+    assert len(asked) > 100
+    assert not failed
+
+
+def test_a_gap_would_be_seen(netns: Namespace) -> None:
+    gone = "fwmark", {"vips": list(VIPS.values()), "ports": ["tcp/80"], "state": "absent"}
+    _asked, failed = _ask_during(netns, [gone, marks("0x10001", FEW)])
+    assert failed
+
+
+def _ask_during(netns: Namespace, steps: Steps) -> tuple[list[str], list[str]]:
+    """The requests that were made while the steps were done again and again, and those of them that failed."""
+    with Namespace() as client:
+        _connect(netns, client)
+        for module, params in (routes("lo", FEW), rules("100", FEW), marks("0x10001", FEW)):
+            netns.call(module, **params)
+        with _server(netns), _load(client) as (asked, failed):
+            end = time.monotonic() + SECONDS
+            changes = 0
+            while time.monotonic() < end:
+                for module, params in steps:
+                    changes += netns.call(module, **params)["changed"]
+                    assert not netns.call(module, **params)["changed"]
+    print(f"{changes} changes, {len(asked)} requests, {len(failed)} failed")
+    assert changes > 4
+    return asked, failed
+
+
+def _connect(netns: Namespace, client: Namespace) -> None:
+    """The client reaches the VIPs through v0 of the namespace under test."""
+    client.ip("link delete v0")
+    netns.ip(f"link set v1 netns {client.name}")
+    for line in (
+        "link set v1 up",
+        "address add 10.0.0.1/24 dev v1",
+        "address add 2001:db8:a::1/64 dev v1 nodad",
+        "route add 203.0.113.0/24 via 10.0.0.2",
+        "-6 route add 2001:db8:f::/48 via 2001:db8:a::2",
+    ):
+        client.ip(line)
+
+
+@contextmanager
+def _server(netns: Namespace) -> Iterator[None]:
+    """A daemon that answers for any address that is delivered to it: IP_TRANSPARENT is all that its answers need."""
+    with netns.entered():
+        listener = socket.create_server(("::", 80), family=socket.AF_INET6, dualstack_ipv6=True, backlog=64)
+    listener.setsockopt(socket.SOL_IP, socket.IP_TRANSPARENT, 1)
+    listener.setsockopt(socket.IPPROTO_IPV6, _IPV6_TRANSPARENT, 1)
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _peer = listener.accept()
+            except OSError:
+                return
+            with connection:
+                connection.sendall(b"here")
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        listener.close()
+
+
+@contextmanager
+def _load(client: Namespace) -> Iterator[tuple[list[str], list[str]]]:
+    """Requests, one after the other. The lists are of those that were made and of those that failed."""
+    stop = threading.Event()
+    asked: list[str] = []
+    failed: list[str] = []
+
+    def ask() -> None:
+        with client.entered():
+            while not stop.is_set():
+                for vip in VIPS.values():
+                    asked.append(vip)
+                    try:
+                        with socket.create_connection((vip, 80), timeout=TIMEOUT_SECONDS) as connection:
+                            answer = connection.recv(16)
+                    except OSError as error:
+                        answer = str(error).encode()
+                    if answer != b"here":
+                        failed.append(f"request {len(asked)} to {vip}: {answer.decode()}")
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        yield asked, failed
+    finally:
+        stop.set()
+        thread.join()
