@@ -171,6 +171,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         tables = RouteTables(
             session,
             {(r.family, r.table) for r in named},
+            {owner, *(r.protocol for r in named)},
             owner if params["purge"] else 0,
             None if params["force"] else lookup(protected),
         )

@@ -79,7 +79,7 @@ def route_objects(draw: st.DrawFn) -> Route:
 
 @given(route_objects())
 def test_route(route: Route) -> None:
-    body = routes.encode(route)
+    body = routes.Encoder().encode(route)
     assert routes.decode(body, routes.Devices()) == route
     seen = decoded(rtmsg, body)
     assert seen["family"] == route.family

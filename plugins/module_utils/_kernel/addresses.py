@@ -148,13 +148,13 @@ class AddressList:
 
 def _add(new: Address) -> Step:
     flags = netlink.NLM_F_CREATE | netlink.NLM_F_EXCL
-    return Step(f"add {new.line}", Message(rtnl.RTM_NEWADDR, flags, encode(new)), ALREADY)
+    return Step(None, new, Message(rtnl.RTM_NEWADDR, flags, encode(new)), ALREADY)
 
 
 def _replace(old: Address, new: Address) -> Step:
     flags = netlink.NLM_F_CREATE | netlink.NLM_F_REPLACE
-    return Step(f"change {old.line} to {new.line}", Message(rtnl.RTM_NEWADDR, flags, encode(new)))
+    return Step(old, new, Message(rtnl.RTM_NEWADDR, flags, encode(new)))
 
 
 def _remove(old: Address) -> Step:
-    return Step(f"remove {old.line}", Message(rtnl.RTM_DELADDR, 0, encode(old)), _REMOVED)
+    return Step(old, None, Message(rtnl.RTM_DELADDR, 0, encode(old)), _REMOVED)

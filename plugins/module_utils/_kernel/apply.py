@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import errno
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import PartlyApplied, describe
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Message, Result
+from ansible_collections.lvs.vipless.plugins.module_utils._plan import Change, Planned
 
 ALREADY = frozenset({errno.EEXIST})
 """An addition that another process made first. Reading back tells whether it is the same object."""
@@ -19,11 +21,17 @@ GONE = frozenset({errno.ENOENT, errno.ESRCH, errno.ENODEV})
 
 
 class Step(NamedTuple):
-    """One message, what it does in words, and the errors that mean it is already so."""
+    """What is there before and after one message, the message, and the errors that mean it is already so."""
 
-    line: str
+    before: Planned | None
+    after: Planned | None
     message: Message
     harmless: frozenset[int] = frozenset()
+
+    @property
+    def line(self) -> str:
+        """The step in words. Written only where one fails: it costs more than the message."""
+        return Change(self.before, self.after).line
 
 
 class Sender(Protocol):
@@ -33,16 +41,24 @@ class Sender(Protocol):
 def send(session: Sender, phases: Iterable[Sequence[Step]]) -> None:
     """Send phase after phase. A failure ends the run after its phase, so that nothing is removed for want of its
     replacement; PartlyApplied then lists what was done, what failed and what was not tried."""
-    pending = [list(phase) for phase in phases]
-    done: list[str] = []
+    pending = deque(phases)
+    done: list[Step] = []
     while pending:
-        phase = pending.pop(0)
+        phase = pending.popleft()
         results = session.batch([step.message for step in phase])
-        failed: list[tuple[str, str]] = []
-        for step, result in zip(phase, results):
-            if result.errno and result.errno not in step.harmless:
-                failed.append((step.line, describe(result.errno, result.text)))
-            else:
-                done.append(step.line)
+        failed = {
+            place: result
+            for place, result in enumerate(results)
+            if result.errno and result.errno not in phase[place].harmless
+        }
         if failed:
-            raise PartlyApplied(done, failed, [step.line for rest in pending for step in rest])
+            raise PartlyApplied(
+                _lines([*done, *(step for place, step in enumerate(phase) if place not in failed)]),
+                [(phase[place].line, describe(*result)) for place, result in failed.items()],
+                _lines(step for rest in pending for step in rest),
+            )
+        done.extend(phase)
+
+
+def _lines(steps: Iterable[Step]) -> list[str]:
+    return [step.line for step in steps]

@@ -6,20 +6,20 @@
 from __future__ import annotations
 
 import ipaddress
-import socket
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 
 def text(packed: bytes) -> str:
     """4 or 16 bytes as canonical text, the way ``ipaddress`` writes it (inet_ntop differs where IPv4 is embedded)."""
     if len(packed) == 4:
-        return socket.inet_ntop(socket.AF_INET, packed)
-    written = socket.inet_ntop(socket.AF_INET6, packed)
+        return inet_ntop(AF_INET, packed)
+    written = inet_ntop(AF_INET6, packed)
     return str(ipaddress.IPv6Address(packed)) if "." in written else written
 
 
 def packed(written: str) -> bytes:
     """Canonical text as 4 or 16 bytes."""
-    return socket.inet_pton(socket.AF_INET6 if ":" in written else socket.AF_INET, written)
+    return inet_pton(AF_INET6 if ":" in written else AF_INET, written)
 
 
 def split(prefix: str) -> tuple[bytes, int]:

@@ -99,17 +99,13 @@ class ServiceTable:
         def writes(kind: type[Entry]) -> list[Step]:
             added, edited = plan.additions(), plan.edits()
             return [
-                *(Step(f"add {new.line}", family.write(_NEW, new), ALREADY) for new in added if isinstance(new, kind)),
-                *(
-                    Step(f"change {old.line} to {new.line}", family.write(_SET, new))
-                    for old, new in edited
-                    if isinstance(new, kind)
-                ),
+                *(Step(None, new, family.write(_NEW, new), ALREADY) for new in added if isinstance(new, kind)),
+                *(Step(old, new, family.write(_SET, new)) for old, new in edited if isinstance(new, kind)),
             ]
 
         def removals(kind: type[Entry]) -> list[Step]:
             gone = (old for old in plan.removals() if isinstance(old, kind))
-            return [Step(f"remove {old.line}", family.removal(old), GONE) for old in gone]
+            return [Step(old, None, family.removal(old), GONE) for old in gone]
 
         send(self._session, (writes(Service), writes(Destination), removals(Destination), removals(Service)))
 

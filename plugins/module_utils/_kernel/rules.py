@@ -153,8 +153,8 @@ def _addition(rule: Rule, exclusively: bool = False) -> Step:
     """Exclusively, the kernel refuses a second copy, but also 'to VIP' where 'from CLIENT to VIP' stands at the same
     priority (rule_exists()): what is still missing after that attempt is added without."""
     flags = netlink.NLM_F_CREATE | (netlink.NLM_F_EXCL if exclusively else 0)
-    return Step(f"add {rule.line}", Message(rtnl.RTM_NEWRULE, flags, encode(rule)), ALREADY)
+    return Step(None, rule, Message(rtnl.RTM_NEWRULE, flags, encode(rule)), ALREADY)
 
 
 def _deletion(rule: Rule) -> Step:
-    return Step(f"remove {rule.line}", Message(rtnl.RTM_DELRULE, 0, encode(rule)), GONE)
+    return Step(rule, None, Message(rtnl.RTM_DELRULE, 0, encode(rule)), GONE)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import NamedTuple
 
@@ -38,7 +38,8 @@ the default receive buffer overflows at 277 (measured, Linux 6.1)."""
 
 
 class Message(NamedTuple):
-    """A request: message type, flags beside NLM_F_REQUEST and NLM_F_ACK, and everything after the header."""
+    """A request: message type, flags beside NLM_F_REQUEST and NLM_F_ACK, and everything after the header, whose length
+    is a multiple of four."""
 
     type: int
     flags: int
@@ -50,6 +51,9 @@ class Result(NamedTuple):
 
     errno: int
     text: str
+
+
+_DONE = Result(0, "")
 
 
 class Session:
@@ -86,18 +90,23 @@ class Session:
         agree in those. Under concurrent change a dump of rules or IPv6 routes misses some and repeats others, and no
         flag tells (measured, Linux 6.18). Where no two agree, those are given that any of the dumps had.
         """
+        raw = b""
         last: list[bytes] | None = None
         ever: dict[bytes, None] = {}
         for _attempt in range(_DUMP_ATTEMPTS):
-            found, interrupted = self._dump_once(subject, kind, body)
+            before, raw = raw, self._gather(Message(kind, netlink.NLM_F_DUMP, body))
+            if last is not None and raw == before:
+                return last
+            found, interrupted = _split(subject, raw)
             if interrupted:
                 continue
-            if steady is None or found == last:
+            if steady is None:
                 return found
-            ours = dict.fromkeys(filter(steady, found))
-            if last is not None and ours == dict.fromkeys(filter(steady, last)):
-                return found
-            ever.update(ours)
+            if last is not None:
+                now, then = (dict.fromkeys(filter(steady, one)) for one in (found, last))
+                if now == then:
+                    return found
+                ever.update({**then, **now})
             last = found
         if last is None:
             text = f"changed during each of {_DUMP_ATTEMPTS} attempts to read it whole"
@@ -130,63 +139,67 @@ class Session:
             answer = payload
         raise KernelError(subject, errno.ETIMEDOUT)
 
-    def _dump_once(self, subject: str, kind: int, body: bytes) -> tuple[list[bytes], bool]:
-        first = self._send([Message(kind, netlink.NLM_F_DUMP, body)])
-        found: list[bytes] = []
-        interrupted = False
-        for sequence, mtype, flags, payload in self._receive():
-            if sequence != first:
-                continue
-            interrupted = interrupted or bool(flags & netlink.NLM_F_DUMP_INTR)
-            if mtype == netlink.NLMSG_DONE:
-                result = Result(-_INT.unpack_from(payload)[0], _message_text(payload[4:]))
-            elif mtype == netlink.NLMSG_ERROR:
-                result = _result(payload, flags)
-            else:
-                found.append(payload)
-                continue
-            if result.errno:
-                raise KernelError(subject, result.errno, result.text)
-            break
-        return found, interrupted
+    def _gather(self, request: Message) -> bytes:
+        """All that the kernel answers to the request for a dump, message after message.
+
+        Each read makes the kernel fill the next buffer before it returns, so nothing more to read is the end
+        (netlink_recvmsg() in net/netlink/af_netlink.c).
+        """
+        self._sequence = 0
+        self._send([request])
+        parts = [self._read()]
+        self._socket.settimeout(0)
+        try:
+            while _HEADER.unpack_from(parts[-1])[1] not in (netlink.NLMSG_DONE, netlink.NLMSG_ERROR):
+                parts.append(self._socket.recv(_RECEIVE_BYTES))
+        except BlockingIOError:
+            pass
+        finally:
+            self._socket.settimeout(_TIMEOUT_SECONDS)
+        return b"".join(parts)
 
     def _batch_once(self, messages: Sequence[Message]) -> list[Result]:
-        first = self._send([Message(kind, flags | netlink.NLM_F_ACK, body) for kind, flags, body in messages])
-        results: list[Result | None] = [None] * len(messages)
-        waiting = len(messages)
+        """The kernel works through a send in order and answers every failure. Only the last message asks for an answer
+        in any case: ten thousand acknowledgements cost more time than the changes."""
+        last = len(messages) - 1
+        first = self._send(
+            [message if place < last else _acknowledged(message) for place, message in enumerate(messages)]
+        )
+        results = [_DONE] * len(messages)
         for sequence, mtype, flags, payload in self._receive():
             place = sequence - first
-            if mtype == netlink.NLMSG_ERROR and 0 <= place < len(messages) and results[place] is None:
+            if mtype == netlink.NLMSG_ERROR and 0 <= place <= last:
                 results[place] = _result(payload, flags)
-                waiting -= 1
-                if not waiting:
+                if place == last:
                     break
-        return [result or Result(errno.ETIMEDOUT, "") for result in results]
+        return results
 
-    def _send(self, messages: Iterable[Message]) -> int:
+    def _send(self, messages: Sequence[Message]) -> int:
         """Send in one call and give the sequence number of the first; the others count up from it."""
         first = self._sequence + 1
+        pack, request = _HEADER.pack, netlink.NLM_F_REQUEST
         parts: list[bytes] = []
-        for kind, flags, body in messages:
-            self._sequence += 1
-            parts.append(_HEADER.pack(16 + len(body), kind, flags | netlink.NLM_F_REQUEST, self._sequence, 0) + body)
-            if len(body) % 4:
-                parts.append(bytes(-len(body) % 4))
+        for sequence, (kind, flags, body) in enumerate(messages, first):
+            parts += (pack(16 + len(body), kind, flags | request, sequence, 0), body)
+        self._sequence += len(messages)
         self._socket.send(b"".join(parts))
         return first
 
     def _receive(self) -> Iterator[tuple[int, int, int, bytes]]:
         """Messages as (sequence, type, flags, payload), until the caller has what it waits for."""
         while True:
-            try:
-                data = self._socket.recv(_RECEIVE_BYTES)
-            except socket.timeout:
-                raise KernelError("netlink", errno.ETIMEDOUT, f"no answer within {_TIMEOUT_SECONDS} s") from None
+            data = self._read()
             offset = 0
             while offset < len(data):
                 length, kind, flags, sequence, _port = _HEADER.unpack_from(data, offset)
                 yield sequence, kind, flags, data[offset + 16 : offset + length]
                 offset += (length + 3) & ~3
+
+    def _read(self) -> bytes:
+        try:
+            return self._socket.recv(_RECEIVE_BYTES)
+        except socket.timeout:
+            raise KernelError("netlink", errno.ETIMEDOUT, f"no answer within {_TIMEOUT_SECONDS} s") from None
 
 
 def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -206,13 +219,42 @@ def attribute(number: int, value: bytes) -> bytes:
     return _ATTRIBUTE.pack(4 + len(value), number) + value + bytes(-len(value) % 4)
 
 
+def _acknowledged(message: Message) -> Message:
+    return message._replace(flags=message.flags | netlink.NLM_F_ACK)
+
+
 def _result(payload: bytes, flags: int) -> Result:
     code = -_INT.unpack_from(payload)[0]
     if not code:
-        return Result(0, "")
+        return _DONE
     # The request's header follows, and without NLM_F_CAPPED the whole request.
     echoed = 16 if flags & netlink.NLM_F_CAPPED else (_HEADER.unpack_from(payload, 4)[0] + 3) & ~3
     return Result(code, _message_text(payload[4 + echoed :]))
+
+
+def _split(subject: str, raw: bytes) -> tuple[list[bytes], bool]:
+    """The objects of a dump, each as the bytes after its header, and whether it was interrupted."""
+    found: list[bytes] = []
+    every = offset = 0
+    unpack, ends = _HEADER.unpack_from, {netlink.NLMSG_DONE, netlink.NLMSG_ERROR}
+    while offset < len(raw):
+        length, mtype, flags, _sequence, _port = unpack(raw, offset)
+        payload = raw[offset + 16 : offset + length]
+        offset += (length + 3) & ~3
+        every |= flags
+        if mtype not in ends:
+            found.append(payload)
+            continue
+        result = _result(payload, flags) if mtype == netlink.NLMSG_ERROR else _end(payload)
+        if result.errno:
+            raise KernelError(subject, result.errno, result.text)
+        return found, bool(every & netlink.NLM_F_DUMP_INTR)
+    raise KernelError(subject, errno.EPROTO, "the kernel's answer has no end")
+
+
+def _end(payload: bytes) -> Result:
+    """What NLMSG_DONE says."""
+    return Result(-_INT.unpack_from(payload)[0], _message_text(payload[4:]))
 
 
 def _message_text(data: bytes) -> str:
