@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._model.route import UNICAST, Route
-from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import Rule
+from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import MAIN_PRIORITY, REFUSALS, Rule
 from ansible_collections.lvs.vipless.plugins.module_utils._model.values import IPV4, PROTOCOLS, TABLES
 
 
@@ -47,11 +47,16 @@ def refuse_covering(routes: Iterable[Route], held: Sequence[Held]) -> None:
 
 
 def refuse_unselective(rules: Iterable[Rule], tables_with_default: frozenset[tuple[int, int]]) -> None:
-    """A rule for every packet, to a table with a local default, takes the host off the network."""
+    """A rule that ends every packet, or takes it to a table with a local default, takes the host off the network."""
     for rule in rules:
-        if (rule.family, rule.table) in tables_with_default and (not rule.selects or rule.inverted):
+        if rule.selects and not rule.inverted:
+            continue
+        if (rule.family, rule.table) in tables_with_default:
             reason = f"it takes every packet to table {rule.table}, where a local default route ends it."
             raise Refused("table", rule.line, reason, override="force: true")
+        if rule.action in REFUSALS.values() and rule.priority < MAIN_PRIORITY:
+            reason = f"it ends every packet before the rule for table main, at priority {MAIN_PRIORITY}."
+            raise Refused("action", rule.line, reason, override="force: true")
 
 
 def refuse_bare_mark(rules: Iterable[Rule], interfaces: Sequence[str]) -> None:

@@ -11,8 +11,8 @@ short_description: Manage routing policy rules
 version_added: 0.1.0
 description:
   - Adds and removes rules of the routing policy database, as C(ip rule) does, without ever flushing it.
-  - A rule is known by its family, priority, protocol and full selector. The table is what the rule does. To change it,
-    the new rule is added before the old one is removed.
+  - A rule is known by its family, priority, protocol and full selector. Table, action and all that belongs to them are
+    what the rule does. To change it, the new rule is added before the old one is removed.
   - Rules that carry another protocol number belong to others and are left alone.
 author:
   - lvs.vipless contributors (@lvs-vipless)
@@ -56,9 +56,56 @@ options:
       fwmark: &fwmark
         description: Firewall mark as V(MARK) or V(MARK/MASK), decimal or with 0x. Every bit must lie within the mask.
         type: str
+      oif: &oif
+        description:
+          - Name of the interface that the socket of a packet of this host's own is bound to. It must exist, unless
+            O(force) is set.
+        type: str
+      tos: &tos
+        description: Type of service, decimal or with 0x. The two lowest bits are those of ECN and cannot be set.
+        type: str
+      dscp: &dscp
+        description: Differentiated services code point, 0 to 63. Needs Linux 6.12. Cannot go with the type of service.
+        type: int
+      ipproto: &ipproto
+        description: Transport protocol, V(tcp), V(udp), V(sctp), V(icmp), V(icmpv6), V(gre), V(esp), V(ah) or a number.
+        type: str
+      sport: &sport
+        description: Source port, or a range such as V(1000-1999).
+        type: str
+      dport: &dport
+        description: Destination port, or a range such as V(1000-1999).
+        type: str
+      uidrange: &uidrange
+        description: User of the socket, or a range such as V(1000-1999).
+        type: str
+      not: &not
+        description: The rule takes the packets that its selectors, taken together, do not match.
+        type: bool
+        default: false
+      action: &action
+        description:
+          - What becomes of the packets. V(lookup) looks in a table, and goes on with the next rule where that has no
+            route. V(goto) goes on with a later rule, V(nop) with the next one. The others refuse the packet.
+          - V(lookup) if not given, or V(goto) where its target is given.
+        type: str
+        choices: [lookup, goto, nop, blackhole, unreachable, prohibit]
       table: &table
         description: Routing table that the rule leads to, by number or as V(main), V(default) or V(local).
         type: str
+      l3mdev: &l3mdev
+        description: In place of a table, the rule leads to that of the VRF which the packet's interface belongs to.
+        type: bool
+        default: false
+      goto: &goto
+        description: Priority of the rule to go on with. It must be higher than that of this rule.
+        type: int
+      suppress_prefixlength: &suppress_prefixlength
+        description: Routes of the table whose prefix is this long or shorter do not count.
+        type: int
+      suppress_ifgroup: &suppress_ifgroup
+        description: Routes of the table to interfaces of this group do not count.
+        type: int
       protocol: &protocol
         description:
           - Routing protocol number (1 to 255), or V(kernel), V(boot) or V(static). It marks the owner of the rule.
@@ -72,10 +119,23 @@ options:
   to: *to
   iif: *iif
   fwmark: *fwmark
+  oif: *oif
+  tos: *tos
+  dscp: *dscp
+  ipproto: *ipproto
+  sport: *sport
+  dport: *dport
+  uidrange: *uidrange
+  not: *not
+  action: *action
   table: *table
+  l3mdev: *l3mdev
+  goto: *goto
+  suppress_prefixlength: *suppress_prefixlength
+  suppress_ifgroup: *suppress_ifgroup
   protocol: *protocol
   state:
-    description: Whether the rules should exist. For V(absent) the table need not be given.
+    description: Whether the rules should exist. For V(absent) what they do need not be given, and does not count.
     type: str
     choices: [present, absent]
     default: present
@@ -90,8 +150,8 @@ options:
   force:
     description:
       - Skip the safety refusals. Without it the module refuses a rule without selector to a table that holds a local
-        default route, a rule by firewall mark without O(iif) while C(src_valid_mark) is 1, and an O(iif) that does
-        not exist.
+        default route, one that refuses packets before the rule for table V(main), a rule by firewall mark without
+        O(iif) while C(src_valid_mark) is 1, and an O(iif) or O(oif) that does not exist.
     type: bool
     default: false
 """
@@ -111,6 +171,22 @@ EXAMPLES = r"""
     rules:
       - {priority: 100, to: 203.0.113.10, table: "100"}
       - {priority: 100, to: "2001:db8:f::10", iif: eth0, table: "100"}
+
+- name: Web traffic of all users but root goes by a table of its own, other than to networks that main knows
+  lvs.vipless.ip_rule:
+    rules:
+      - {priority: 200, family: ipv4, table: main, suppress_prefixlength: 0}
+      - {priority: 201, family: ipv4, ipproto: tcp, dport: 80-89, uidrange: 1-65535, table: "200"}
+
+- name: A client and a class of traffic pass over the rules for VRFs, and nothing leaves by eth9
+  lvs.vipless.ip_rule:
+    rules:
+      - {priority: 300, from: 198.51.100.7, tos: "0x10", goto: 1001}
+      - {priority: 301, from: 198.51.100.7, dscp: 46, sport: "5060", ipproto: udp, goto: 1001}
+      - {priority: 302, family: both, not: true, oif: eth9, action: nop}
+      - {priority: 1000, family: both, l3mdev: true}
+      - {priority: 1001, family: both, oif: eth9, action: prohibit}
+      - {priority: 1002, family: ipv4, iif: eth1, table: "201", suppress_ifgroup: 7}
 """
 
 RETURN = r"""
@@ -130,19 +206,22 @@ from ansible_collections.lvs.vipless.plugins.module_utils._argspec import Argume
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import require_interfaces
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel.rules import RuleList
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.rules import RuleList, require_dscp
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
-from ansible_collections.lvs.vipless.plugins.module_utils._model import rule, values
+from ansible_collections.lvs.vipless.plugins.module_utils._model import rule, rule_options, values
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "priority": {"type": "int", "required": True},
     "family": {"type": "str", "choices": ["ipv4", "ipv6", "both"]},
-    "from": {"type": "str"},
-    "to": {"type": "str"},
-    "iif": {"type": "str"},
-    "fwmark": {"type": "str"},
+    **{name: {"type": "str"} for name in ("from", "to", "iif", "oif", "fwmark", "tos")},
+    "dscp": {"type": "int"},
+    **{name: {"type": "str"} for name in ("ipproto", "sport", "dport", "uidrange")},
+    "not": {"type": "bool", "default": False},
+    "action": {"type": "str", "choices": list(rule.ACTIONS)},
     "table": {"type": "str"},
+    "l3mdev": {"type": "bool", "default": False},
+    **{name: {"type": "int"} for name in ("goto", "suppress_prefixlength", "suppress_ifgroup")},
     "protocol": {"type": "str", "default": str(values.OWN_PROTOCOL)},
 }
 SPEC = one_or_many("rules", OPTIONS, identity="priority").merge(
@@ -159,9 +238,10 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """The module's work, from options to result."""
     present = params["state"] == "present"
     entries = objects(params, "rules", OPTIONS)
-    named = values.distinct((label, r) for label, entry in entries for r in rule.parse(entry, label, present))
+    named = values.distinct((label, r) for label, entry in entries for r in rule_options.parse(entry, label, present))
     if present and not params["force"]:
-        require_interfaces((f"{label}iif", entry["iif"]) for label, entry in entries)
+        require_interfaces((f"{label}{name}", entry[name]) for label, entry in entries for name in ("iif", "oif"))
+    require_dscp((f"{label}dscp", entry["dscp"]) for label, entry in entries)
     owner = values.protocol("purge_protocol", params["purge_protocol"])
     keys = frozenset(r.key for r in named)
     if present:

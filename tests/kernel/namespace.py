@@ -8,6 +8,8 @@ import itertools
 import json
 import os
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,6 +73,27 @@ class Namespace:
                 yield
             finally:
                 _setns(home.fileno())
+
+    @contextmanager
+    def watching_rules(self) -> Iterator[list[str]]:
+        """What ``ip monitor rule`` shows; whole when the block has ended."""
+        seen: list[str] = []
+        with subprocess.Popen(["ip", "-n", self.name, "monitor", "rule"], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            reader = threading.Thread(target=seen.extend, args=(process.stdout,))
+            reader.start()
+            self._sign(seen, "32001")
+            yield seen
+            self._sign(seen, "32002")
+            process.terminate()
+            reader.join()
+
+    def _sign(self, seen: list[str], priority: str) -> None:
+        """Add and delete a rule until the monitor has seen it: it does not say when it begins to listen."""
+        while not any(line.startswith(f"Deleted {priority}:") for line in seen):
+            self.ip(f"rule add priority {priority} nop")
+            self.ip(f"rule delete priority {priority}")
+            time.sleep(0.01)
 
     def call(self, module: str, *, check: bool = False, **params: Any) -> dict[str, Any]:
         """Run a module's work inside, its parameters validated by Ansible's own validator first."""

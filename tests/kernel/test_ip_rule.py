@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Missing, Refused
+from ansible_collections.lvs.vipless.plugins.modules import ip_rule
 from namespace import Namespace, call, without_net_admin
 
 DELIVERY = {"family": "both", "priority": 100, "iif": "v0", "fwmark": "0x10000/0x10000", "table": "100"}
@@ -41,25 +42,85 @@ def test_check_mode_predicts_and_changes_nothing(netns: Namespace) -> None:
     assert predicted == netns.call("ip_rule", **DELIVERY)
 
 
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [
-        ("priority", 101),
-        ("iif", "v1"),
-        ("fwmark", "0x10000"),
-        ("fwmark", "0x20000/0x20000"),
-        ("table", "4000000000"),
-        ("protocol", "118"),
-        ("from", "198.51.100.0/24"),
-        ("to", "203.0.113.10"),
-    ],
-)
-def test_every_option_changed_alone_is_a_change(netns: Namespace, option: str, value: object) -> None:
-    start = {**DELIVERY, "family": "ipv4"}
+# Each option with a value, what it needs beside or without, and how ip(8) shows it.
+EACH_OPTION: list[tuple[str, object, dict[str, Any], dict[str, Any]]] = [
+    ("priority", 101, {}, {"priority": 101}),
+    ("family", "ipv6", {}, {"iif": "v0"}),
+    ("from", "198.51.100.0/24", {}, {"src": "198.51.100.0", "srclen": 24}),
+    ("to", "203.0.113.10", {}, {"dst": "203.0.113.10"}),
+    ("iif", "v1", {}, {"iif": "v1"}),
+    ("oif", "v1", {}, {"oif": "v1"}),
+    ("fwmark", "0x10000", {}, {"fwmark": "0x10000"}),
+    ("tos", "0x10", {}, {"tos": "0x10"}),
+    ("dscp", 46, {}, {}),
+    ("ipproto", "udp", {}, {"ipproto": "udp"}),
+    ("sport", "53", {"ipproto": "udp"}, {"sport": 53}),
+    ("dport", "4000-4999", {"ipproto": "udp"}, {"dport_start": 4000, "dport_end": 4999}),
+    ("uidrange", "1000-1999", {}, {"uid_start": 1000, "uid_end": 1999}),
+    ("not", True, {}, {"not": None}),
+    ("action", "blackhole", {"table": None}, {"action": "blackhole"}),
+    ("table", "4000000000", {}, {"table": "4000000000"}),
+    ("l3mdev", True, {"table": None}, {"l3mdev": None}),
+    ("goto", 200, {"table": None}, {"goto": 200}),
+    ("suppress_prefixlength", 0, {}, {"suppress_prefixlen": 0}),
+    ("suppress_ifgroup", 7, {}, {"suppress_ifgroup": "7"}),
+    ("protocol", "118", {}, {"protocol": "118"}),
+]
+
+
+@pytest.mark.parametrize(("option", "value", "beside", "shown"), EACH_OPTION, ids=[case[0] for case in EACH_OPTION])
+def test_every_option_changed_alone_is_a_change(
+    netns: Namespace, option: str, value: object, beside: dict[str, Any], shown: dict[str, Any]
+) -> None:
+    start = {**DELIVERY, "family": "ipv4", **{name: set_to for name, set_to in beside.items() if set_to is not None}}
     netns.call("ip_rule", **start)
-    changed = {**start, option: value}
-    assert netns.call("ip_rule", **changed)["changed"]
+    changed = {**start, **beside, option: value}
+    changed = {name: set_to for name, set_to in changed.items() if set_to is not None}
+    predicted = netns.call("ip_rule", check=True, **changed)
+    assert predicted["changed"]
+    assert netns.call("ip_rule", **changed) == predicted
     assert not netns.call("ip_rule", **changed)["changed"]
+    family = "-6" if changed["family"] == "ipv6" else "-4"
+    held = rules(netns, family, changed["priority"])
+    assert any(shown.items() <= one.items() for one in held), held
+    if option == "dscp":
+        # This ip(8) does not know it.
+        assert "dscp 46" in predicted["diff"]["after"]
+    # An attribute of the rule is changed in its place; another selector is another rule beside it.
+    attributes = {"action", "table", "l3mdev", "goto", "suppress_prefixlength", "suppress_ifgroup"}
+    assert len(rules(netns, "-4")) + len(rules(netns, "-4", 101)) + len(rules(netns, "-6")) == (
+        1 if option in attributes else 2
+    )
+
+
+def test_every_option_has_a_case() -> None:
+    assert {case[0] for case in EACH_OPTION} == set(ip_rule.OPTIONS)
+
+
+def test_changed_target_leaves_no_gap(netns: Namespace) -> None:
+    # The kernel holds a rule that differs in nothing but its target for the same one, and would refuse it.
+    start = {"priority": 100, "to": "203.0.113.10", "goto": 200}
+    netns.call("ip_rule", **start)
+    with netns.watching_rules() as seen:
+        assert netns.call("ip_rule", **{**start, "goto": 300})["changed"]
+    (left,) = rules(netns, "-4")
+    assert left["goto"] == 300
+    assert [line.startswith("Deleted") for line in seen if "goto" in line] == [False, True]
+
+
+def test_what_an_old_kernel_ignores_is_refused(netns: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.release", lambda: "6.1.0-42-cloud-amd64")
+    with pytest.raises(BadInput, match=r"^dscp: 46 needs Linux 6.12 or newer, and this is 6.1.0-42-cloud-amd64"):
+        netns.call("ip_rule", **DELIVERY, dscp=46)
+
+
+@pytest.mark.parametrize("action", ["blackhole", "unreachable", "prohibit"])
+def test_refuses_to_end_everything_before_main(netns: Namespace, action: str) -> None:
+    refusal = {"family": "both", "priority": 32765, "action": action}
+    with pytest.raises(Refused, match="every packet before the rule for table main, at priority 32766"):
+        netns.call("ip_rule", **refusal)
+    assert netns.call("ip_rule", **{**refusal, "priority": 32800})["changed"]
+    assert netns.call("ip_rule", oif="v1", **refusal)["changed"]
 
 
 def test_changed_table_leaves_one_rule(netns: Namespace) -> None:
@@ -122,6 +183,24 @@ def test_absent_needs_no_table(netns: Namespace) -> None:
         ({"family": None}, "family is missing: the rule names no address to take it from."),
         ({"family": "ipv6", "to": "203.0.113.10"}, "family: 'ipv6' is not the family of the addresses given."),
         ({"to": "203.0.113.10/24"}, "to: '203.0.113.10/24' has host bits set; the prefix is 203.0.113.0/24."),
+        ({"tos": "0x11"}, "tos: '0x11' has one of the two lowest bits set, which are those of ECN."),
+        ({"tos": "0x10", "dscp": 4}, "dscp: 4 cannot go with tos, which holds it."),
+        ({"dscp": 64}, "dscp: 64 is not between 0 and 63."),
+        ({"ipproto": "tpc"}, "ipproto: 'tpc' is not a whole number."),
+        ({"sport": "0"}, "sport: '0' is not between 1 and 65535."),
+        ({"dport": "90-80"}, "dport: '90-80' ends before it starts."),
+        ({"dport": "http"}, "dport: 'http' is not a number nor a range such as 1000-1999."),
+        ({"uidrange": "0-4294967295"}, "uidrange: '0-4294967295' is not between 0 and 4294967294."),
+        ({"oif": "nope0"}, "oif: 'nope0' is not an interface of this host; it has lo, v0, v1."),
+        ({"action": "nop"}, "table: '100' cannot go with action nop."),
+        ({"action": "goto", "table": None}, "goto is missing: say at which priority to go on."),
+        ({"goto": 100, "table": None}, "goto: 100 is not between 101 and 4294967295."),
+        ({"goto": 200}, "table: '100' cannot go with action goto."),
+        ({"action": "lookup", "goto": 200}, "goto: 200 cannot go with action lookup."),
+        ({"l3mdev": True}, "table: '100' cannot go with l3mdev, which finds the table."),
+        ({"l3mdev": True, "action": "nop", "table": None}, "l3mdev: True cannot go with action nop."),
+        ({"suppress_prefixlength": 33}, "suppress_prefixlength: 33 is not between 0 and 32."),
+        ({"suppress_ifgroup": -1}, "suppress_ifgroup: -1 is not between 0 and 2147483647."),
         ({"purge": True}, "purge: True goes with the list rules and state: present only."),
     ],
 )

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel import inet, routes, rules
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import inet, routes, rule_codec
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import attributes
 from ansible_collections.lvs.vipless.plugins.module_utils._model.route import Route
-from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import Rule
+from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import ACTIONS, Rule
+from ansible_collections.lvs.vipless.plugins.module_utils._model.values import range_text
 
 U32 = st.integers(1, 0xFFFFFFFF)
 PREFIXES = {
@@ -30,6 +31,11 @@ def decoded(kind: Any, body: bytes) -> Any:
     return message
 
 
+def ranges(highest: int) -> st.SearchStrategy[str]:
+    pairs = st.tuples(st.integers(1, highest), st.integers(1, highest)).map(sorted)
+    return st.just("") | pairs.map(lambda pair: range_text(*pair))
+
+
 @st.composite
 def rule_objects(draw: st.DrawFn) -> Rule:
     family = draw(st.sampled_from([2, 10]))
@@ -41,30 +47,74 @@ def rule_objects(draw: st.DrawFn) -> Rule:
         source=draw(st.just("") | PREFIXES[family]),
         destination=draw(st.just("") | PREFIXES[family]),
         iif=draw(st.just("") | NAMES),
-        mark=draw(U32) if marked else None,
+        oif=draw(st.just("") | NAMES),
+        mark=draw(st.integers(0, 0xFFFFFFFF)) if marked else None,
         mask=draw(U32) if marked else 0,
         inverted=draw(st.booleans()),
+        tos=draw(st.integers(0, 63)) << 2,
+        dscp=draw(st.none() | st.integers(0, 63)),
+        ipproto=draw(st.integers(0, 255)),
+        sport=draw(ranges(65535)),
+        dport=draw(ranges(65535)),
+        uidrange=draw(ranges(0xFFFFFFFE)),
+        action=draw(st.sampled_from(sorted(ACTIONS.values()))),
         table=draw(U32),
+        l3mdev=draw(st.booleans()),
+        target=draw(st.just(0) | U32),
+        suppress_prefixlength=draw(st.none() | st.integers(0, 128)),
+        suppress_ifgroup=draw(st.none() | st.integers(0, 0x7FFFFFFF)),
     )
 
 
 @given(rule_objects())
 def test_rule(rule: Rule) -> None:
-    body = rules.encode(rule)
-    assert rules.decode(body) == rule
+    body = rule_codec.encode(rule)
+    assert rule_codec.decode(body) == rule
     seen = decoded(fibmsg, body)
     assert seen["family"] == rule.family
     assert seen["action"] == rule.action
     assert bool(seen["flags"] & 2) == rule.inverted
-    assert seen.get_attr("FRA_PRIORITY") == rule.priority
-    assert seen.get_attr("FRA_TABLE") == rule.table
-    assert seen.get_attr("FRA_PROTOCOL") == rule.protocol
-    assert (seen.get_attr("FRA_IIFNAME") or "") == rule.iif
-    assert seen.get_attr("FRA_FWMARK") == rule.mark
+    assert seen["tos"] == rule.tos
+    for name, value in (
+        ("PRIORITY", rule.priority),
+        ("TABLE", rule.table),
+        ("PROTOCOL", rule.protocol),
+        ("IIFNAME", rule.iif),
+        ("OIFNAME", rule.oif),
+        ("FWMARK", rule.mark),
+        ("IP_PROTO", rule.ipproto),
+        ("L3MDEV", rule.l3mdev),
+        ("GOTO", rule.target),
+        ("SUPPRESS_PREFIXLEN", rule.suppress_prefixlength),
+        ("SUPPRESS_IFGROUP", rule.suppress_ifgroup),
+        ("UID_RANGE", rule.uidrange),
+        ("SPORT_RANGE", rule.sport),
+        ("DPORT_RANGE", rule.dport),
+    ):
+        shown = seen.get_attr(f"FRA_{name}")
+        if name.endswith("RANGE") and shown:
+            shown = range_text(*(shown[end] for end in ("start", "end"))) if isinstance(shown, dict) else shown
+            shown = range_text(*map(int, shown.split(":"))) if ":" in shown else shown
+        assert shown == value or not (shown or value), name
     assert (seen.get_attr("FRA_FWMASK") or 0) == rule.mask
     for name, length, prefix in (("FRA_SRC", "src_len", rule.source), ("FRA_DST", "dst_len", rule.destination)):
         shown = f"{seen.get_attr(name)}/{seen[length]}" if seen.get_attr(name) else ""
         assert _packed(shown) == _packed(prefix)
+
+
+@given(st.lists(rule_objects(), max_size=6))
+def test_a_dump_of_rules(rules: list[Rule]) -> None:
+    # The same rule to other destinations is read by what the first of them left.
+    others = [rule._replace(destination="8.0.1.0/32") for rule in rules if rule.family == 2 and rule.destination]
+    found = [*rules, *others, *rules]
+    assert list(rule_codec.decode_all(map(rule_codec.encode, found))) == found
+
+
+def test_bytes_that_look_like_a_destination() -> None:
+    # 0x10008 is the header of the attribute, in the priority and in the source.
+    rule = Rule(2, 0x10008, 117, source="8.0.1.0/32", destination="203.0.113.10/32", table=7)
+    rules = [rule, rule._replace(destination="203.0.113.11/32"), rule._replace(destination="")]
+    assert list(rule_codec.decode_all(map(rule_codec.encode, rules))) == rules
 
 
 @st.composite

@@ -38,19 +38,20 @@ class Sender(Protocol):
     def batch(self, messages: Sequence[Message]) -> list[Result]: ...
 
 
-def send(session: Sender, phases: Iterable[Sequence[Step]]) -> None:
-    """Send phase after phase. A failure ends the run after its phase, so that nothing is removed for want of its
-    replacement; PartlyApplied then lists what was done, what failed and what was not tried."""
+def send(session: Sender, phases: Iterable[Sequence[Step]]) -> list[Step]:
+    """Send phase after phase, and give the steps that met a harmless error: what they bring about was so already.
+
+    A failure ends the run after its phase, so that nothing is removed for want of its replacement; PartlyApplied then
+    lists what was done, what failed and what was not tried.
+    """
     pending = deque(phases)
     done: list[Step] = []
+    already: list[Step] = []
     while pending:
         phase = pending.popleft()
         results = session.batch([step.message for step in phase])
-        failed = {
-            place: result
-            for place, result in enumerate(results)
-            if result.errno and result.errno not in phase[place].harmless
-        }
+        refused = {place: result for place, result in enumerate(results) if result.errno}
+        failed = {place: result for place, result in refused.items() if result.errno not in phase[place].harmless}
         if failed:
             raise PartlyApplied(
                 _lines([*done, *(step for place, step in enumerate(phase) if place not in failed)]),
@@ -58,6 +59,8 @@ def send(session: Sender, phases: Iterable[Sequence[Step]]) -> None:
                 _lines(step for rest in pending for step in rest),
             )
         done.extend(phase)
+        already.extend(phase[place] for place in refused)
+    return already
 
 
 def _lines(steps: Iterable[Step]) -> list[str]:

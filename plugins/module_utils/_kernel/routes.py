@@ -19,6 +19,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.library import
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import (
     Message,
     Session,
+    Watched,
     attribute,
     attributes,
 )
@@ -32,6 +33,8 @@ _RT_TABLE_COMPAT = 252
 _SCOPE_UNIVERSE, _SCOPE_HOST = 0, 254
 _DST, _OIF, _GATEWAY, _PRIORITY, _TABLE = 1, 4, 5, 6, 15
 
+_IPV6_ROUTES = 11
+"""RTNLGRP_IPV6_ROUTE"""
 _PROTOCOL_AT = 5
 """Where struct rtmsg has the protocol."""
 _PREFIX_ENDS = {attribute(_DST, bytes(size))[:4]: 24 + size for size in (4, 16)}
@@ -143,8 +146,8 @@ def dump(session: Session, family: int, table: int = 0, protocol: int = 0, owner
     header = _HEADER.pack(family, 0, 0, 0, 0, protocol, 0, 0, 0)
     body = header + (attribute(_TABLE, _U32.pack(table)) if table else b"")
     try:
-        steady = (lambda payload: payload[_PROTOCOL_AT] in owners) if family == IPV6 and owners else None
-        payloads = session.dump("routes", rtnl.RTM_GETROUTE, body, steady)
+        watched = Watched(_IPV6_ROUTES, lambda payload: payload[_PROTOCOL_AT] in owners) if family == IPV6 else None
+        payloads = session.dump("routes", rtnl.RTM_GETROUTE, body, watched)
     except KernelError as error:
         if error.errno == errno.ENOENT:
             return []

@@ -13,6 +13,7 @@ import errno
 import socket
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from types import TracebackType
 from typing import NamedTuple
 
@@ -53,6 +54,13 @@ class Result(NamedTuple):
     text: str
 
 
+class Watched(NamedTuple):
+    """The multicast group that tells of changes to a kind of object, and which objects nobody else should change."""
+
+    group: int
+    steady: Callable[[bytes], bool]
+
+
 _DONE = Result(0, "")
 
 
@@ -83,27 +91,24 @@ class Session:
     ) -> None:
         self._socket.close()
 
-    def dump(self, subject: str, kind: int, body: bytes, steady: Callable[[bytes], bool] | None = None) -> list[bytes]:
+    def dump(self, subject: str, kind: int, body: bytes, watched: Watched | None = None) -> list[bytes]:
         """Every object of a kind, each as the bytes after its header. An interrupted dump is taken again.
 
-        ``steady`` says which objects nobody else is thought to change: the dump is taken again until two in a row
-        agree in those. Under concurrent change a dump of rules or IPv6 routes misses some and repeats others, and no
-        flag tells (measured, Linux 6.18). Where no two agree, those are given that any of the dumps had.
+        ``watched``, for kinds whose dump misses some and repeats others under concurrent change, and no flag tells
+        (rules and IPv6 routes, measured on Linux 6.18): a dump during which anything changed is taken again, until two
+        agree in what nobody else should change. Where no two agree, all is given that any of them had.
         """
-        raw = b""
         last: list[bytes] | None = None
         ever: dict[bytes, None] = {}
         for _attempt in range(_DUMP_ATTEMPTS):
-            before, raw = raw, self._gather(Message(kind, netlink.NLM_F_DUMP, body))
-            if last is not None and raw == before:
-                return last
-            found, interrupted = _split(subject, raw)
-            if interrupted:
-                continue
-            if steady is None:
-                return found
+            with _witness(watched.group) if watched else nullcontext(bool) as changed:
+                found, interrupted = _split(subject, self._gather(Message(kind, netlink.NLM_F_DUMP, body)))
+                if interrupted:
+                    continue
+                if watched is None or not changed():
+                    return found
             if last is not None:
-                now, then = (dict.fromkeys(filter(steady, one)) for one in (found, last))
+                now, then = (dict.fromkeys(filter(watched.steady, one)) for one in (found, last))
                 if now == then:
                     return found
                 ever.update({**then, **now})
@@ -145,7 +150,6 @@ class Session:
         Each read makes the kernel fill the next buffer before it returns, so nothing more to read is the end
         (netlink_recvmsg() in net/netlink/af_netlink.c).
         """
-        self._sequence = 0
         self._send([request])
         parts = [self._read()]
         self._socket.settimeout(0)
@@ -230,6 +234,26 @@ def _result(payload: bytes, flags: int) -> Result:
     # The request's header follows, and without NLM_F_CAPPED the whole request.
     echoed = 16 if flags & netlink.NLM_F_CAPPED else (_HEADER.unpack_from(payload, 4)[0] + 3) & ~3
     return Result(code, _message_text(payload[4 + echoed :]))
+
+
+@contextmanager
+def _witness(group: int) -> Iterator[Callable[[], bool]]:
+    """A question that tells whether the kernel announced anything to a group of NETLINK_ROUTE since."""
+    listener = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
+    with listener:
+        listener.bind((0, 1 << (group - 1)))
+
+        def changed() -> bool:
+            try:
+                listener.recv(1, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return False
+            except OSError as error:
+                # More than its buffer holds.
+                return error.errno == errno.ENOBUFS
+            return True
+
+        yield changed
 
 
 def _split(subject: str, raw: bytes) -> tuple[list[bytes], bool]:

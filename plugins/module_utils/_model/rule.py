@@ -5,22 +5,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Iterator
+from typing import NamedTuple
 
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
 from ansible_collections.lvs.vipless.plugins.module_utils._model import values
 
-TO_TABLE = 1
-"""FR_ACT_TO_TBL of include/uapi/linux/fib_rules.h"""
-ACTIONS = {"goto": 2, "nop": 3, "blackhole": 6, "unreachable": 7, "prohibit": 8}
+TO_TABLE, GOTO = 1, 2
+"""FR_ACT_TO_TBL and FR_ACT_GOTO of include/uapi/linux/fib_rules.h"""
+REFUSALS = {"blackhole": 6, "unreachable": 7, "prohibit": 8}
+ACTIONS = {"lookup": TO_TABLE, "goto": GOTO, "nop": 3, **REFUSALS}
+MAIN_PRIORITY = 32766
+"""Where the kernel puts the rule for table main."""
+PROTOCOLS = {**values.TRANSPORTS, "icmp": 1, "gre": 47, "esp": 50, "ah": 51, "icmpv6": 58}
+"""Names of transport protocols (IANA, Protocol Numbers)."""
 
 
 class Rule(NamedTuple):
-    """One rule. Prefixes and interface names are empty where the rule does not select by them; ``mark`` is None then.
+    """One rule. A selector that the rule does not have is empty, 0 or None; ranges are text like ``80`` or ``80-89``.
 
     ``foreign`` holds the raw attributes of selectors that this collection does not write: such a rule is never
-    equal to one of ours, and is sent back whole when it has to be deleted.
+    equal to one of ours, and is sent back whole when it has to be deleted. What the rule does begins with ``action``.
     """
 
     family: int
@@ -29,23 +33,34 @@ class Rule(NamedTuple):
     source: str = ""
     destination: str = ""
     iif: str = ""
+    oif: str = ""
     mark: int | None = None
     mask: int = 0
     inverted: bool = False
     tos: int = 0
+    dscp: int | None = None
+    ipproto: int = 0
+    sport: str = ""
+    dport: str = ""
+    uidrange: str = ""
     foreign: bytes = b""
     action: int = TO_TABLE
     table: int = 0
+    l3mdev: bool = False
+    target: int = 0
+    suppress_prefixlength: int | None = None
+    suppress_ifgroup: int | None = None
 
     @property
     def key(self) -> Hashable:
-        """Identity: family, priority, owner and the full selector; action and table are what the rule does."""
-        return self[:-2]
+        """Identity: family, priority, owner and the full selector; all else is what the rule does."""
+        return self[:_IDENTITY]
 
     @property
     def selects(self) -> bool:
         """Whether the rule matches only some packets."""
-        return bool(self.source or self.destination or self.iif or self.mark is not None or self.tos or self.foreign)
+        everything = Rule(*self[:3], mask=self.mask, inverted=self.inverted)
+        return self.key != everything.key
 
     @property
     def line(self) -> str:
@@ -53,61 +68,38 @@ class Rule(NamedTuple):
         words = [f"{values.FAMILY_NAMES.get(self.family, self.family)} {self.priority}:"]
         words += ["not"] if self.inverted else []
         words += ["from", self.source or "all"]
-        words += ["to", self.destination] if self.destination else []
-        words += ["tos", f"{self.tos:#04x}"] if self.tos else []
-        if self.mark is not None:
-            words += ["fwmark", f"{self.mark:#x}" + (f"/{self.mask:#x}" if self.mask != values.FULL_MASK else "")]
-        words += ["iif", self.iif] if self.iif else []
-        words += ["attributes", self.foreign.hex()] if self.foreign else []
-        words += ["lookup", values.name_of(values.TABLES, self.table)] if self.action == TO_TABLE else []
-        words += [] if self.action == TO_TABLE else [values.name_of(ACTIONS, self.action)]
-        return " ".join([*words, "proto", str(self.protocol)])
+        return " ".join([*words, *self._selectors(), *self._does(), "proto", str(self.protocol)])
+
+    def _selectors(self) -> Iterator[str]:
+        mask = f"/{self.mask:#x}" if self.mask != values.FULL_MASK else ""
+        for name, value in (
+            ("to", self.destination),
+            ("tos", f"{self.tos:#04x}" if self.tos else ""),
+            ("dscp", "" if self.dscp is None else str(self.dscp)),
+            ("fwmark", "" if self.mark is None else f"{self.mark:#x}{mask}"),
+            ("iif", self.iif),
+            ("oif", self.oif),
+            ("uidrange", self.uidrange),
+            ("ipproto", values.name_of(PROTOCOLS, self.ipproto) if self.ipproto else ""),
+            ("sport", self.sport),
+            ("dport", self.dport),
+            ("attributes", self.foreign.hex()),
+        ):
+            if value:
+                yield from (name, value)
+
+    def _does(self) -> Iterator[str]:
+        if self.action != TO_TABLE:
+            yield values.name_of(ACTIONS, self.action)
+            if self.action == GOTO:
+                yield str(self.target)
+            return
+        yield "lookup"
+        yield "[l3mdev-table]" if self.l3mdev else values.name_of(values.TABLES, self.table)
+        if self.suppress_prefixlength is not None:
+            yield from ("suppress_prefixlength", str(self.suppress_prefixlength))
+        if self.suppress_ifgroup is not None:
+            yield from ("suppress_ifgroup", str(self.suppress_ifgroup))
 
 
-def parse(options: Mapping[str, Any], label: str = "", needs_table: bool = True) -> list[Rule]:
-    """The rules that one entry of the module's options asks for: one, or a pair for ``family: both``."""
-    prefixes = {
-        name: values.network(label + name, options[name]) for name in ("from", "to") if options[name] is not None
-    }
-    families = _families(options["family"], prefixes, label)
-    mark, mask = None, 0
-    if options["fwmark"] is not None:
-        mark, mask = values.mark_and_mask(label + "fwmark", options["fwmark"])
-    if options["table"] is None and needs_table:
-        raise BadInput(label + "table", None, "is missing: say which table the rule leads to.")
-    return [
-        Rule(
-            family=family,
-            priority=values.number(label + "priority", options["priority"], 0, values.FULL_MASK),
-            protocol=values.protocol(label + "protocol", options["protocol"]),
-            source=_selector(prefixes.get("from")),
-            destination=_selector(prefixes.get("to")),
-            iif=values.interface(label + "iif", options["iif"]) if options["iif"] is not None else "",
-            mark=mark,
-            mask=mask,
-            table=values.table(label + "table", options["table"]) if options["table"] is not None else 0,
-        )
-        for family in families
-    ]
-
-
-def _selector(prefix: values.Network | None) -> str:
-    """The kernel drops a selector of length 0: it selects nothing."""
-    return "" if prefix is None or prefix.prefixlen == 0 else str(prefix)
-
-
-def _families(family: str | None, prefixes: Mapping[str, values.Network], label: str) -> list[int]:
-    found = {values.family_of(prefix) for prefix in prefixes.values()}
-    if len(found) > 1:
-        raise BadInput(label + "to", str(prefixes["to"]), f"is not of the family of from: {str(prefixes['from'])!r}.")
-    if family is None:
-        if not found:
-            raise BadInput(label + "family", None, "is missing: the rule names no address to take it from.")
-        return sorted(found)
-    if family == "both":
-        if found:
-            raise BadInput(label + "family", family, "cannot go with an address, which has one family.")
-        return [values.IPV4, values.IPV6]
-    if found and found != {values.FAMILIES[family]}:
-        raise BadInput(label + "family", family, "is not the family of the addresses given.")
-    return [values.FAMILIES[family]]
+_IDENTITY = Rule._fields.index("action")

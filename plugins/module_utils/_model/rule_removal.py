@@ -55,17 +55,12 @@ def _buckets(rule: Rule) -> set[tuple[object, ...]]:
 
 def _fits(request: Rule, other: Rule) -> bool:
     """Whether a deletion of ``request`` could take ``other``: all that the request says, the other has."""
-    return all(
-        not said or said == has
-        for said, has in (
-            (request.action, other.action),
-            (request.table, other.table),
-            (request.source, other.source),
-            (request.destination, other.destination),
-            (request.iif, other.iif),
-            (request.mark, other.mark),
-            (request.mask, other.mask),
-            (request.tos, other.tos),
-            (request.foreign, other.foreign),
-        )
-    )
+    return all(said == has or _says_nothing(name, said) for name, said, has in zip(Rule._fields, request, other))
+
+
+def _says_nothing(name: str, said: object) -> bool:
+    return said is None or name in _NOT_COMPARED or (not said and name not in _SAID_BY_ZERO)
+
+
+_NOT_COMPARED = {"inverted", "target"}
+_SAID_BY_ZERO = {"dscp", "suppress_prefixlength", "suppress_ifgroup"}

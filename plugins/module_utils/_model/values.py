@@ -117,6 +117,11 @@ def interface(option: str, text: str) -> str:
     return text
 
 
+def range_text(low: int, high: int) -> str:
+    """A range as this collection writes it: one number where it holds no other."""
+    return str(low) if low == high else f"{low}-{high}"
+
+
 def name_of(names: dict[str, int], value: int) -> str:
     """The name of a number, or the number as text."""
     for name, candidate in names.items():
