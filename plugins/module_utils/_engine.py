@@ -28,8 +28,9 @@ class Resource(Protocol[T]):
     def check(self, plan: Plan[T]) -> None:
         """Raise Refused where the plan would do harm on this host. Changes nothing."""
 
-    def apply(self, plan: Plan[T]) -> None:
-        """Carry the plan out, additions and edits before removals."""
+    def apply(self, plan: Plan[T]) -> bool | None:
+        """Carry the plan out, additions and edits before removals. True where nothing has to be read back, as it was
+        done whole or not at all."""
 
 
 def converge(resource: Resource[T], desired: Desired[T], check_mode: bool) -> dict[str, Any]:
@@ -56,7 +57,8 @@ def _carry_out(resource: Resource[T], desired: Desired[T], plan: Plan[T]) -> Non
     for _attempt in range(_ATTEMPTS):
         if not left.changes:
             return
-        resource.apply(left)
+        if resource.apply(left):
+            return
         left = make_plan(resource.read(), desired)
     if left.changes:
         raise NotKept([change.line for change in left.changes])

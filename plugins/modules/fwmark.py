@@ -14,8 +14,9 @@ description:
     them.
   - The marks live in an nftables table of family C(inet) of their own, with maps that a packet looks its destination
     address, protocol and port up in. More VIPs do not make more rules. No other table is read or touched.
-  - A mark is known by its family, VIP, protocol and ports. All changes of a run are one transaction, which is done
-    whole or not at all, while packets keep being marked.
+  - A mark is known by its family, VIP, protocol, ports, source and interface. All marks of a run change in one
+    transaction, which is done whole or not at all, while packets keep being marked. What they lead to is there before,
+    and what is not needed any more goes after.
   - Where the table has lost or changed a part, the part is repaired. When the last mark goes, the table goes.
 author:
   - lvs.vipless contributors (@lvs-vipless)
@@ -38,19 +39,30 @@ options:
       vips:
         description:
           - Addresses or prefixes that packets are sent to, of both families if wanted.
-          - No two entries may share an address and a port, since a packet has one mark.
+          - Two entries for one packet must differ in what they name. Of those, one with O(marks[].iif) goes before one
+            without, then one with O(marks[].sources) before one without, then ports before protocols before V(any).
+            Two of one kind may not share a packet.
         type: list
         elements: str
         required: true
       ports:
         description:
-          - Destination ports and ranges of them, such as V(tcp/80), V(udp/4000-4999) or V(sctp/2905).
-          - V(any) alone stands for every protocol and port. It may overlap entries with ports, which go first.
+          - Destination ports and ranges of them, such as V(tcp/80), V(udp/4000-4999) or V(sctp/2905), and protocols as
+            a whole, such as V(tcp), V(icmp), V(icmpv6), V(gre), V(esp), V(ah) or a number.
+          - V(any) alone stands for every protocol and port.
           - Fragments after the first have no port, and ICMP errors none of their own, so that entries with ports miss
             them. V(any) marks both. Where the host tracks connections, fragments are put together before.
         type: list
         elements: str
         required: true
+      sources:
+        description: Addresses or prefixes that packets come from. Any if not given.
+        type: list
+        elements: str
+      iif:
+        description: Names of the interfaces that packets come in on. They need not exist. Any if not given.
+        type: list
+        elements: str
       mark: &mark
         description:
           - The mark as V(MARK) or V(MARK/MASK), decimal or with 0x. Every bit must lie within the mask. Bits of the
@@ -65,11 +77,42 @@ options:
     description: See O(marks[].ports). Required with O(vips).
     type: list
     elements: str
+  sources:
+    description: See O(marks[].sources).
+    type: list
+    elements: str
+  iif:
+    description: See O(marks[].iif).
+    type: list
+    elements: str
   mark: *mark
   table:
     description: Name of the table. A table of this name that holds anything else is refused, not taken over.
     type: str
     default: lvs_vipless
+  hooks:
+    description:
+      - Where packets are marked. V(prerouting) marks what comes in, V(output) what this host sends itself, which then
+        looks for another route.
+      - As it is if not given, and V(prerouting) for a new table.
+    type: list
+    elements: str
+    choices: [prerouting, output]
+  new_connections:
+    description:
+      - Only the first packet of a connection is looked up. Its mark is saved in that of the connection (the bits of
+        O(marks[].mark)'s mask alone), and later packets of the same direction get it from there. What comes back is
+        not marked. Needs connection tracking, so that a packet that belongs to no connection it knows stays unmarked.
+      - Connections keep their mark while any entry of the table gives it, and lose it with the last.
+      - As it is if not given, and V(false) for a new table.
+    type: bool
+  exclude_macs:
+    description:
+      - Source MAC addresses whose packets are not marked in V(prerouting), such as those of another director, which has
+        marked them already. An empty list removes all.
+      - As it is if not given.
+    type: list
+    elements: str
   state:
     description: Whether packets should get the marks. For V(absent) the mark need not be given.
     type: str
@@ -80,8 +123,11 @@ options:
     type: bool
     default: false
 notes:
-  - Packets are marked in hook prerouting at priority mangle (-150). Packets that this host sends itself pass it only
-    where they come back through the loopback device.
+  - Packets are marked at priority mangle (-150). Those that this host sends itself pass prerouting only where they
+    come back through the loopback device.
+  - While the kernel changes the marks of many prefixes or ranges of ports, C(nft list) shows neither the old ones nor
+    the new ones for some milliseconds. Packets see both on Linux 6.18, and may see what nft shows on older kernels.
+    Single addresses with single ports change at once.
 """
 
 EXAMPLES = r"""
@@ -101,6 +147,25 @@ EXAMPLES = r"""
     vips: [203.0.113.10]
     ports: [tcp/30000-30999]
     mark: "0x10000/0x10000"
+
+- name: Pings and web traffic of one network that come in on eth0, unless the other director has sent them on
+  lvs.vipless.fwmark:
+    table: lvs_office
+    vips: [203.0.113.10]
+    ports: [icmp, tcp/80]
+    sources: [198.51.100.0/24]
+    iif: [eth0]
+    mark: "3"
+    exclude_macs: ["52:54:00:12:34:56"]
+
+- name: All TCP and UDP traffic, chosen by a connection's first packet, and this host's own traffic too
+  lvs.vipless.fwmark:
+    table: lvs_target
+    vips: [0.0.0.0/0, "::/0"]
+    ports: [tcp, udp]
+    mark: "0x20000/0x20000"
+    new_connections: true
+    hooks: [prerouting, output]
 """
 
 RETURN = r"""
@@ -119,35 +184,45 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec, objects, one_or_many
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_table import Entry, MarkTable
-from ansible_collections.lvs.vipless.plugins.module_utils._model import mark, values
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_rules import HOOKS
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_table import Entry, MarkTable, complete
+from ansible_collections.lvs.vipless.plugins.module_utils._model import mark_options, values
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "vips": {"type": "list", "elements": "str", "required": True},
     "ports": {"type": "list", "elements": "str", "required": True},
+    "sources": {"type": "list", "elements": "str"},
+    "iif": {"type": "list", "elements": "str"},
     "mark": {"type": "str"},
 }
 SPEC = one_or_many("marks", OPTIONS, identity="vips").merge(
-    ArgumentSpec({"table": {"type": "str", "default": "lvs_vipless"}})
+    ArgumentSpec(
+        {
+            "table": {"type": "str", "default": "lvs_vipless"},
+            "hooks": {"type": "list", "elements": "str", "choices": list(HOOKS)},
+            "new_connections": {"type": "bool"},
+            "exclude_macs": {"type": "list", "elements": "str"},
+        }
+    )
 )
 
 
 def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """The module's work, from options to result."""
     present = params["state"] == "present"
-    name = mark.table_name("table", params["table"])
     entries = objects(params, "marks", OPTIONS)
-    labelled = [pair for label, entry in entries for pair in mark.parse(entry, label, present)]
+    labelled = [pair for label, entry in entries for pair in mark_options.parse(entry, label, present)]
+    table = mark_options.table(params, labelled)
     named = values.distinct(labelled)
     if present:
-        mark.refuse_overlaps(labelled)
-        wanted: list[Entry] = [mark.Table(name), *named] if named else []
-        desired: Desired[Entry] = Desired(wanted, lambda _found: params["purge"])
+        mark_options.refuse_overlaps(labelled)
+        wanted: list[Entry] = [table, *named] if named else []
+        desired: Desired[Entry] = Desired(wanted, lambda _found: params["purge"], complete)
     else:
         keys = frozenset(m.key for m in named)
         desired = Desired(unwanted=lambda found: found.within(keys))
-    return converge(MarkTable(name), desired, check_mode)
+    return converge(MarkTable(table.name), desired, check_mode)
 
 
 def main() -> None:

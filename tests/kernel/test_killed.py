@@ -6,15 +6,24 @@ import os
 import random
 import signal
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import nft
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
 from namespace import Namespace
 from states import STATES, States
 
 POINTS = 50
 SETTLING_SECONDS = 10
+
+
+class Run(NamedTuple):
+    """How long a run took, and how much of that it was writing."""
+
+    seconds: float
+    writing: float
 
 
 @pytest.mark.parametrize("states", STATES.values(), ids=STATES)
@@ -25,18 +34,19 @@ def test_next_run_converges(netns: Namespace, states: States) -> None:
         netns.call(states.module, **target)
         wanted.append(states.shown(netns))
     assert wanted[0] != wanted[1]
-    seconds = _run_and_kill(netns, states.module, targets[0], after=None)
+    whole = _run(netns, states.module, targets[0])
 
     partly = 0
-    # Spread over the run and a little beyond, since runs differ.
     for point in range(POINTS):
         place = (point + 1) % 2
-        _run_and_kill(netns, states.module, targets[place], after=seconds * (point + random.random()) / (POINTS - 5))
+        # Every second point anywhere in the run, the others while it writes.
+        after = random.random() * (whole.writing if point % 4 < 2 else whole.seconds)
+        _run(netns, states.module, targets[place], kill_after=after, once_it_writes=point % 4 < 2)
         partly += not _is_whole(netns, states, wanted)
         netns.call(states.module, **targets[place])
         assert states.shown(netns) == wanted[place]
         assert not netns.call(states.module, **targets[place])["changed"]
-    # A transaction of nft is done whole or not at all; of the others some must have been caught half done.
+    # nft changes the marks in one transaction; of the others some must have been caught half done.
     assert (partly > 0) == (states.module != "fwmark")
 
 
@@ -50,11 +60,15 @@ def _is_whole(netns: Namespace, states: States, wanted: list[list[str]]) -> bool
     return True
 
 
-def _run_and_kill(netns: Namespace, module: str, target: dict[str, Any], after: float | None) -> float:
-    """Run in a process that is killed after so many seconds, unless it has ended. Return how long it ran."""
+def _run(
+    netns: Namespace, module: str, target: dict[str, Any], kill_after: float | None = None, once_it_writes: bool = False
+) -> Run:
+    """Run in a process of its own, which is killed after so many seconds of its life, or of its writing."""
     started = time.monotonic()
+    reading, writing = os.pipe()
     child = os.fork()
     if not child:
+        _tell_when_it_writes(writing)
         status = 1
         try:
             netns.call(module, **target)
@@ -63,10 +77,28 @@ def _run_and_kill(netns: Namespace, module: str, target: dict[str, Any], after: 
             os._exit(status)
     # A group of its own, so that nft dies with it.
     os.setpgid(child, child)
-    if after is None:
+    os.close(writing)
+    if kill_after is None or once_it_writes:
+        os.read(reading, 1)
+    begun = time.monotonic()
+    if kill_after is None:
         assert os.waitpid(child, 0)[1] == 0
     else:
-        time.sleep(after)
+        time.sleep(kill_after)
         os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)
-    return time.monotonic() - started
+    os.close(reading)
+    ended = time.monotonic()
+    return Run(ended - started, ended - begun)
+
+
+def _tell_when_it_writes(pipe: int) -> None:
+    """Patch this process, which is about to run a module: one byte before anything goes to the kernel."""
+    for owner, name in ((Session, "batch"), (nft, "transaction")):
+        original = getattr(owner, name)
+
+        def telling(*args: Any, original: Any = original) -> Any:
+            os.write(pipe, b"!")
+            return original(*args)
+
+        setattr(owner, name, telling)

@@ -13,6 +13,7 @@ import pytest
 
 from namespace import Namespace
 from states import COUNT, address
+from traffic import connect, serving
 
 SECONDS = 4
 TIMEOUT_SECONDS = 0.9
@@ -20,7 +21,6 @@ TIMEOUT_SECONDS = 0.9
 VIPS = {"v4": "203.0.113.10", "v6": "2001:db8:f:1::10"}
 OTHERS = [address(place) for place in range(COUNT)]
 FEW = OTHERS[:10]
-_IPV6_TRANSPARENT = 75
 
 Steps = list[tuple[str, dict[str, Any]]]
 
@@ -73,10 +73,10 @@ def test_a_gap_would_be_seen(netns: Namespace) -> None:
 def _ask_during(netns: Namespace, steps: Steps) -> tuple[list[str], list[str]]:
     """The requests that were made while the steps were done again and again, and those of them that failed."""
     with Namespace() as client:
-        _connect(netns, client)
+        connect(netns, client)
         for module, params in (routes("lo", FEW), rules("100", FEW), marks("0x10001", FEW)):
             netns.call(module, **params)
-        with _server(netns), _load(client) as (asked, failed):
+        with serving(netns), _load(client) as (asked, failed):
             end = time.monotonic() + SECONDS
             changes = 0
             while time.monotonic() < end:
@@ -86,47 +86,6 @@ def _ask_during(netns: Namespace, steps: Steps) -> tuple[list[str], list[str]]:
     print(f"{changes} changes, {len(asked)} requests, {len(failed)} failed")
     assert changes > 4
     return asked, failed
-
-
-def _connect(netns: Namespace, client: Namespace) -> None:
-    """The client reaches the VIPs through v0 of the namespace under test."""
-    client.ip("link delete v0")
-    netns.ip(f"link set v1 netns {client.name}")
-    for line in (
-        "link set v1 up",
-        "address add 10.0.0.1/24 dev v1",
-        "address add 2001:db8:a::1/64 dev v1 nodad",
-        "route add 203.0.113.0/24 via 10.0.0.2",
-        "-6 route add 2001:db8:f::/48 via 2001:db8:a::2",
-    ):
-        client.ip(line)
-
-
-@contextmanager
-def _server(netns: Namespace) -> Iterator[None]:
-    """A daemon that answers for any address that is delivered to it: IP_TRANSPARENT is all that its answers need."""
-    with netns.entered():
-        listener = socket.create_server(("::", 80), family=socket.AF_INET6, dualstack_ipv6=True, backlog=64)
-    listener.setsockopt(socket.SOL_IP, socket.IP_TRANSPARENT, 1)
-    listener.setsockopt(socket.IPPROTO_IPV6, _IPV6_TRANSPARENT, 1)
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _peer = listener.accept()
-            except OSError:
-                return
-            with connection:
-                connection.sendall(b"here")
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
-        listener.close()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Marks in nft's JSON: what is written is read back the same, in every wording that nft has for it."""
+"""Marks in nft's words: where each lies, what is written for it, and what is read in every wording that nft has."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_layout as layout
-from ansible_collections.lvs.vipless.plugins.module_utils._model import mark
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_rules as rules
+from ansible_collections.lvs.vipless.plugins.module_utils._model import mark_options
 from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import Mark
 
 META: dict[str, Any] = {"meta": {"key": "mark"}}
@@ -23,21 +24,46 @@ def marks(draw: st.DrawFn) -> Mark:
     low = draw(st.integers(1, 65535))
     port = draw(st.sampled_from(["any", f"tcp/{low}", f"udp/{low}", f"sctp/{low}-65535"]))
     options = {"vips": [network], "ports": [port], "mark": f"{draw(MASKS) & mask:#x}/{mask:#x}"}
-    ((_option, found),) = mark.parse(options)
+    ((_option, found),) = mark_options.parse(options)
     return found
 
 
-@given(marks())
-def test_element(one: Mark) -> None:
-    assert layout.decode(one.family, layout.encode(one)) == one
-    assert layout.MAPS[layout.map_of(one)].family == one.family
+@pytest.mark.parametrize(
+    ("one", "name", "element"),
+    [
+        (Mark(2, "10.0.0.1", "tcp/80", 1), "v4_ports_exact", "10.0.0.1 . 6 . 80 : goto mark_0x1"),
+        (Mark(2, "10.0.0.0/8", "tcp/80", 1), "v4_ports", "10.0.0.0/8 . 6 . 80 : goto mark_0x1"),
+        (Mark(2, "10.0.0.1", "udp/1-9", 1, 3), "v4_ports", "10.0.0.1 . 17 . 1-9 : goto mark_0x1_0x3"),
+        (Mark(2, "10.0.0.1", "icmp", 1), "v4_protocol_exact", "10.0.0.1 . 1 : goto mark_0x1"),
+        (Mark(10, "2001:db8::1", "any", 1), "v6_any_exact", "2001:db8::1 . 10 : goto mark_0x1"),
+        (
+            Mark(10, "2001:db8::1", "89", 1, iif="eth0", source="2001:db8:1::/48"),
+            "v6_iif_source_protocol",
+            '"eth0" . 2001:db8:1::/48 . 2001:db8::1 . 89 : goto mark_0x1',
+        ),
+    ],
+)
+def test_element(one: Mark, name: str, element: str) -> None:
+    assert layout.map_of(one) == name
+    assert layout.encode(one) == element
 
 
-@given(marks())
-def test_chain(one: Mark) -> None:
+def test_what_says_more_is_looked_up_first() -> None:
+    names = list(layout.MAPS)
+    for first, second in (
+        ("v4_iif_any", "v4_source_ports"),
+        ("v4_source_any", "v4_ports_exact"),
+        ("v4_ports", "v4_protocol_exact"),
+        ("v4_protocol", "v4_any_exact"),
+    ):
+        assert names.index(first) < names.index(second)
+
+
+@given(marks(), st.booleans())
+def test_chain(one: Mark, save: bool) -> None:
     assert layout.mark_of(layout.target(one)) == (one.mark, one.mask)
-    assert layout.is_marking(layout.marking(one.mark, one.mask), one.mark, one.mask)
-    assert not layout.is_marking(layout.marking(one.mark, one.mask), one.mark ^ 1, one.mask | 1)
+    kept = "mark set" if one.mask == 0xFFFFFFFF else f"& {~one.mask & 0xFFFFFFFF:#x} |"
+    assert rules.marking(one.mark, one.mask, save).count(kept) == 1 + save
 
 
 @pytest.mark.parametrize(
@@ -53,7 +79,7 @@ def test_chain(one: Mark) -> None:
     ],
 )
 def test_wordings_of_one_rule(value: Any, mark_and_mask: tuple[int, int]) -> None:
-    assert layout.is_marking([{"mangle": {"key": META, "value": value}}], *mark_and_mask)
+    assert rules.is_marking([{"mangle": {"key": META, "value": value}}], *mark_and_mask, save=False)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +97,8 @@ def test_wordings_of_one_rule(value: Any, mark_and_mask: tuple[int, int]) -> Non
     ],
 )
 def test_other_rules(rule: list[Any]) -> None:
-    assert not layout.is_marking(rule, 1, 0xFFFFFFFF)
+    assert not rules.is_marking(rule, 1, 0xFFFFFFFF, save=False)
+    assert not rules.is_marking(rule, 1, 0xFFFFFFFF, save=True)
 
 
 @pytest.mark.parametrize(
@@ -85,30 +112,44 @@ GOTO = {"goto": {"target": "mark_0x1"}}
 
 
 @pytest.mark.parametrize(
-    ("family", "key", "verdict", "found"),
+    ("name", "key", "verdict", "found"),
     [
-        (2, {"concat": ["10.0.0.1", 6, 80]}, GOTO, Mark(2, "10.0.0.1", "tcp/80", 1)),
-        (2, {"elem": {"val": {"concat": ["10.0.0.1", 2]}, "comment": "x"}}, GOTO, Mark(2, "10.0.0.1", "any", 1)),
-        (2, {"concat": [{"range": ["10.0.0.0", "10.0.0.7"]}, 2]}, GOTO, Mark(2, "10.0.0.0/29", "any", 1)),
-        (2, {"concat": [{"range": ["10.0.0.1", "10.0.0.6"]}, 2]}, GOTO, Mark(2, "10.0.0.1-10.0.0.6", "any", 1)),
-        (10, {"concat": ["::ffff:1.2.3.4", 10]}, GOTO, Mark(10, "::ffff:102:304", "any", 1)),
-        (2, {"concat": ["10.0.0.1", 1, {"range": [0, 9]}]}, GOTO, Mark(2, "10.0.0.1", "1/0-9", 1)),
-        (2, {"concat": ["10.0.0.1", 6, 80]}, {"drop": None}, Mark(2, "10.0.0.1", "tcp/80", verdict="drop")),
+        ("v4_ports", {"concat": ["10.0.0.1", 6, 80]}, GOTO, Mark(2, "10.0.0.1", "tcp/80", 1)),
+        ("v4_any", {"elem": {"val": {"concat": ["10.0.0.1", 2]}, "comment": "x"}}, GOTO, Mark(2, "10.0.0.1", "any", 1)),
+        ("v4_any", {"concat": [{"range": ["10.0.0.0", "10.0.0.7"]}, 2]}, GOTO, Mark(2, "10.0.0.0/29", "any", 1)),
         (
-            2,
+            "v4_any",
+            {"concat": [{"range": ["10.0.0.1", "10.0.0.6"]}, 2]},
+            GOTO,
+            Mark(2, "10.0.0.1-10.0.0.6", "any", 1),
+        ),
+        ("v6_any", {"concat": ["::ffff:1.2.3.4", 10]}, GOTO, Mark(10, "::ffff:102:304", "any", 1)),
+        ("v4_protocol", {"concat": ["10.0.0.1", 1]}, GOTO, Mark(2, "10.0.0.1", "icmp", 1)),
+        ("v4_ports", {"concat": ["10.0.0.1", 1, {"range": [0, 9]}]}, GOTO, Mark(2, "10.0.0.1", "icmp/0-9", 1)),
+        ("v4_ports", {"concat": ["10.0.0.1", 6, 80]}, {"drop": None}, Mark(2, "10.0.0.1", "tcp/80", verdict="drop")),
+        (
+            "v4_ports",
             {"concat": ["10.0.0.1", {"range": [6, 17]}, 80]},
             {"jump": {"target": "mark_0x1"}},
             Mark(2, "10.0.0.1", "6-17/80", verdict="jump mark_0x1"),
         ),
+        (
+            "v4_iif_source_any",
+            {"concat": ["eth0", {"prefix": {"addr": "10.0.0.0", "len": 8}}, "10.0.0.1", 2]},
+            GOTO,
+            Mark(2, "10.0.0.1", "any", 1, iif="eth0", source="10.0.0.0/8"),
+        ),
     ],
 )
-def test_what_others_may_have_put_there(family: int, key: Any, verdict: Any, found: Mark) -> None:
-    assert layout.decode(family, [key, verdict]) == found
+def test_what_others_may_have_put_there(name: str, key: Any, verdict: Any, found: Mark) -> None:
+    assert layout.decode(layout.MAPS[name], [key, verdict]) == found
 
 
-@pytest.mark.parametrize("key", ["*", {"concat": ["10.0.0.1", 10]}, {"concat": ["10.0.0.1", {"range": [0, 9]}]}])
+@pytest.mark.parametrize(
+    "key", ["*", {"concat": ["10.0.0.1", 10]}, {"concat": ["10.0.0.1", {"range": [0, 9]}]}, {"concat": ["10.0.0.1"]}]
+)
 def test_what_no_mark_is_found_by(key: Any) -> None:
-    assert layout.decode(2, [key, GOTO]) is None
+    assert layout.decode(layout.MAPS["v4_any"], [key, GOTO]) is None
 
 
 @pytest.mark.parametrize(
@@ -117,7 +158,9 @@ def test_what_no_mark_is_found_by(key: Any) -> None:
         ({}, True),
         ({"flags": "interval"}, True),
         ({"flags": ["interval", "timeout"]}, False),
-        ({"flags": None}, False),
+        ({"flags": []}, False),
+        ({"name": "v4_any_exact"}, False),
+        ({"name": "v4_any_exact", "flags": []}, True),
         ({"type": ["ipv4_addr", "inet_service"]}, False),
         ({"map": "mark"}, False),
         ({"name": "v4_other"}, False),

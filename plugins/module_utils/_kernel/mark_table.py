@@ -5,66 +5,28 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Union
 
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import Refused
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import PartlyApplied, ProgramFailed, Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_layout as layout
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import nft
-from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import Mark, Table, overlap
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_content import Content, Shape
+from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import Mark, Table
+from ansible_collections.lvs.vipless.plugins.module_utils._model.mark_overlap import overlap
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Plan
 
 Entry = Union[Mark, Table]
 
 _FAMILY = "inet"
+_MARKS = "marks"
+"""The transaction that changes the marks themselves."""
 
 
-@dataclass
-class _Content:
-    """What a table holds: names of maps, attributes of chains, the rules of each chain, and the marks."""
-
-    maps: set[str] = field(default_factory=set)
-    chains: dict[str, nft.Json] = field(default_factory=dict)
-    rules: dict[str, list[Any]] = field(default_factory=dict)
-    marks: list[Mark] = field(default_factory=list)
-
-    def damage(self) -> tuple[str, ...]:
-        """The parts that are missing, altered or left over."""
-        used = _chains(self.marks)
-        return (
-            *(f"map {name}" for name in layout.MAPS if name not in self.maps),
-            *([] if self.is_hooked() and self.looks_up() else [f"chain {layout.BASE}"]),
-            *(f"chain {name}" for name in self.mark_chains() if name not in used or not self.is_sound(name)),
-        )
-
-    def is_hooked(self) -> bool:
-        """Whether the base chain is there, at the hook and priority that it needs."""
-        base = self.chains.get(layout.BASE, {})
-        return all(base.get(name) == value for name, value in layout.HOOK.items())
-
-    def looks_up(self) -> bool:
-        """Whether the base chain has the rules that it needs, and no other."""
-        return self.rules.get(layout.BASE) == layout.LOOKUPS
-
-    def mark_chains(self) -> list[str]:
-        """The names of the chains that set a mark."""
-        return [name for name in self.chains if name != layout.BASE]
-
-    def is_sound(self, chain: str) -> bool:
-        """Whether the chain of a mark does what its name says."""
-        rules, meant = self.rules.get(chain, []), layout.mark_of(chain)
-        return len(rules) == 1 and meant is not None and layout.is_marking(rules[0], *meant)
-
-
-def _chains(marks: Iterable[Mark]) -> dict[str, tuple[int, int]]:
-    """The chains that the marks lead to, each with the mark and mask that it sets."""
-    names = {layout.target(mark) for mark in marks}
-    return {name: meant for name in sorted(names) for meant in [layout.mark_of(name)] if meant}
-
-
-def _marks(entries: Iterable[Entry]) -> list[Mark]:
-    return [entry for entry in entries if isinstance(entry, Mark)]
+def complete(wanted: Entry, found: Entry) -> Entry:
+    """What is asked for, with what is not asked of the table as it was found."""
+    return wanted.completed(found) if isinstance(wanted, Table) and isinstance(found, Table) else wanted
 
 
 class MarkTable:
@@ -72,21 +34,24 @@ class MarkTable:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._content = _Content()
+        self._content = Content()
 
     def read(self) -> list[Entry]:
         """The marks and the table itself; nothing where the host has no such table."""
         listing = nft.listing(_FAMILY, self._name)
-        self._content = _Content()
+        self._content = Content()
         if listing is None:
             return []
-        for item in listing:
-            ((kind, body),) = item.items()
-            self._take(kind, body)
-        if self._content.chains.keys() == {layout.BASE} and not self._content.maps:
-            raise self._foreign(f"a chain {layout.BASE} and no map for it")
+        troubles = [self._content.take(kind, body) for item in listing for kind, body in item.items()]
+        trouble = next(filter(None, troubles), self._content.stranger())
+        if trouble:
+            reason = (
+                f"the table {_FAMILY} {self._name} of this host has {trouble}, so it is not of this module's making."
+            )
+            raise Refused("table", self._name, f"{reason} Choose another name, or remove that.")
         marks = self._content.marks
-        return [*marks, Table(self._name, self._content.damage(), frozenset(mark.key for mark in marks))]
+        found = self._content.table(self._name)
+        return [*marks, found] if found else []
 
     def check(self, plan: Plan[Entry]) -> None:
         """Refuse a mark that overlaps one which stays though it is not listed: the kernel would, and not say which."""
@@ -99,91 +64,74 @@ class MarkTable:
             remedy = "Remove that first, or list all marks and set purge: true."
             raise Refused("vips", mark, f"the table {_FAMILY} {self._name} holds '{held}', which it overlaps. {remedy}")
 
-    def apply(self, plan: Plan[Entry]) -> None:
-        """One transaction, so that a packet meets the old marks or the new ones."""
+    def apply(self, plan: Plan[Entry]) -> bool:
+        """The marks in one transaction, so that a packet meets the old ones or the new ones. False where nft refused
+        because another process has changed the table since it was read.
+
+        What the marks lead to is made in a transaction before and removed in one after: a packet that is on its way
+        while the kernel commits can meet the new elements and still the old rules (nft_do_chain() reads the generation
+        once, a lookup follows it).
+        """
         removed = [*plan.removals(), *(before for before, _after in plan.edits())]
         added = [*plan.additions(), *(after for _before, after in plan.edits())]
-        if any(isinstance(entry, Table) for entry in plan.removals()):
-            commands = [{"delete": {"table": {"family": _FAMILY, "name": self._name}}}]
-        else:
-            repair = any(isinstance(entry, Table) for entry in added)
-            commands = list(self._commands(_marks(removed), _marks(added), repair))
-        nft.transaction(f"the table {_FAMILY} {self._name}", commands)
-
-    def _take(self, kind: str, body: nft.Json) -> None:
-        """Add one object of the listing to the content, or refuse the table for it."""
         content = self._content
-        name = str(body.get("name"))
-        if kind == "rule":
-            content.rules.setdefault(body["chain"], []).append(body["expr"])
-        elif kind == "chain" and (name == layout.BASE or layout.mark_of(name)):
-            content.chains[name] = body
-        elif kind == "map" and layout.is_map(body):
-            content.maps.add(name)
-            content.marks.extend(self._mark(name, element) for element in body.get("elem", []))
-        elif kind != "table":
-            raise self._foreign(f"a {kind} {name}")
-        elif body.get("flags"):
-            # Asleep, or owned by a process that is alive: in both cases somebody means it to be so.
-            raise self._foreign("flags")
+        if any(isinstance(entry, Table) for entry in plan.removals()):
+            phases = {_MARKS: [f"delete table {_FAMILY} {self._name}"]}
+        else:
+            phases = self._phases(_marks(removed), _marks(added), _table(added))
+        done: list[str] = []
+        try:
+            for name, commands in phases.items():
+                nft.transaction(f"the table {_FAMILY} {self._name}", commands)
+                done.append(name)
+        except ProgramFailed as error:
+            self.read()
+            if set(self._content.marks) != set(content.marks) or (not done and self._content != content):
+                return False
+            if not done:
+                raise
+            raise _partly(plan, error, marks_done=_MARKS in done) from None
+        return True
 
-    def _mark(self, name: str, element: layout.Expression) -> Mark:
-        mark = layout.decode(layout.MAPS[name].family, element)
-        if mark is None:
-            raise self._foreign(f"an element {element[0]} in the map {name}")
-        return mark
-
-    def _foreign(self, what: str) -> Refused:
-        reason = f"the table {_FAMILY} {self._name} of this host has {what}, so it is not of this module's making."
-        return Refused("table", self._name, f"{reason} Choose another name, or remove that.")
-
-    def _commands(self, removed: list[Mark], added: list[Mark], repair: bool) -> Iterator[nft.Json]:
-        """Each step after those that it needs: a chain is there before an element leads to it, and goes after it."""
+    def _phases(self, removed: list[Mark], added: list[Mark], table: Table | None) -> dict[str, list[str]]:
+        """The transactions by name. Of a table that is new they are one: no packet meets it before."""
         content = self._content
         gone = set(removed)
-        used = _chains([*(mark for mark in content.marks if mark not in gone), *added])
-        if repair:
-            yield from self._structure()
-        for name, meant in used.items():
-            if name not in content.chains:
-                yield self._step("add", "chain", name)
-            elif repair and not content.is_sound(name):
-                yield self._step("flush", "chain", name)
-            else:
-                continue
-            yield self._rule(name, layout.marking(*meant))
-        yield from self._elements("delete", removed)
-        yield from self._elements("add", added)
-        for name in content.mark_chains():
-            if name not in used:
-                yield self._step("delete", "chain", name)
+        marks = [*(mark for mark in content.marks if mark not in gone), *added]
+        shape = Shape.of(marks, table or content.table(self._name) or Table(self._name))
+        elements = [*self._elements("delete", removed), *self._elements("add", added)]
+        before, after = self._lines(content.making(shape)), self._lines(content.clearing(shape))
+        if not content.exists:
+            return {_MARKS: [f"add table {_FAMILY} {self._name}", *before, *elements, *after]}
+        phases = {"before": before, _MARKS: elements, "after": after}
+        return {name: commands for name, commands in phases.items() if commands}
 
-    def _structure(self) -> Iterator[nft.Json]:
-        """What is missing of the table, the maps and the base chain."""
-        content = self._content
-        yield {"add": {"table": {"family": _FAMILY, "name": self._name}}}
-        for name, shape in layout.MAPS.items():
-            if name not in content.maps:
-                yield self._step("add", "map", name, type=shape.types, map="verdict", flags=["interval"])
-        if content.is_hooked() and content.looks_up():
-            return
-        if layout.BASE in content.chains:
-            yield self._step("delete" if not content.is_hooked() else "flush", "chain", layout.BASE)
-        if not content.is_hooked():
-            yield self._step("add", "chain", layout.BASE, **layout.HOOK)
-        for rule in layout.LOOKUPS:
-            yield self._rule(layout.BASE, rule)
-
-    def _elements(self, step: str, marks: list[Mark]) -> Iterator[nft.Json]:
+    def _elements(self, step: str, marks: list[Mark]) -> Iterator[str]:
         """One command for each map: nft takes many elements of one command at once, and commands one by one."""
         encode = layout.encode if step == "add" else layout.encode_key
-        for name in layout.MAPS:
-            elements = [encode(mark) for mark in marks if layout.map_of(mark) == name]
-            if elements:
-                yield self._step(step, "element", name, elem=elements)
+        elements: dict[str, list[str]] = defaultdict(list)
+        for mark in marks:
+            elements[layout.map_of(mark)].append(encode(mark))
+        for name, texts in elements.items():
+            yield f"{step} element {_FAMILY} {self._name} {name} {{ {', '.join(texts)} }}"
 
-    def _rule(self, chain: str, expressions: list[Any]) -> nft.Json:
-        return {"add": {"rule": {"family": _FAMILY, "table": self._name, "chain": chain, "expr": expressions}}}
+    def _lines(self, steps: Iterable[tuple[str, str]]) -> list[str]:
+        """Steps such as ('add chain', 'x { … }') with the table's name where nft wants it."""
+        return [f"{step} {_FAMILY} {self._name} {what}" for step, what in steps]
 
-    def _step(self, step: str, kind: str, name: str, **attributes: Any) -> nft.Json:
-        return {step: {kind: {"family": _FAMILY, "table": self._name, "name": name, **attributes}}}
+
+def _marks(entries: Iterable[Entry]) -> list[Mark]:
+    return [entry for entry in entries if isinstance(entry, Mark)]
+
+
+def _table(entries: Iterable[Entry]) -> Table | None:
+    return next((entry for entry in entries if isinstance(entry, Table)), None)
+
+
+def _partly(plan: Plan[Entry], error: ProgramFailed, marks_done: bool) -> PartlyApplied:
+    """What a later transaction's failure leaves: the table's own change is begun, and the marks are there or not."""
+    marks = [change.line for change in plan.changes if not isinstance(change.after or change.before, Table)]
+    table = [change.line for change in plan.changes if isinstance(change.after or change.before, Table)]
+    if marks_done:
+        return PartlyApplied(marks, [(" and ".join(table) or "remove what no mark leads to", str(error))], [])
+    return PartlyApplied(table, [(marks[0], str(error))], marks[1:])

@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 def listing(family: str, table: str) -> list[Json] | None:
     """Everything in a table, each object as ``{kind: attributes}``; None where the host has no such table."""
-    done = _run([{"list": {"table": {"family": family, "name": table}}}])
+    done = _ask({"list": {"table": {"family": family, "name": table}}})
     subject = f"nft could not list the table {family} {table}"
     if done.returncode == 0:
         try:
@@ -29,28 +29,35 @@ def listing(family: str, table: str) -> list[Json] | None:
             words = "what it wrote is no JSON. nft 1.0.6 does this where a table has flags, such as dormant"
             raise ProgramFailed(subject, done.returncode, words) from None
     # nft ends with 1 whatever has failed: a second question tells whether there was a table to list.
-    tables = _run([{"list": {"tables": {"family": family}}}])
+    tables = _ask({"list": {"tables": {"family": family}}})
     if tables.returncode == 0 and not any(item.get("table", {}).get("name") == table for item in _objects(tables)):
         return None
     raise ProgramFailed(subject, done.returncode, done.stderr)
 
 
-def transaction(subject: str, commands: Sequence[Json]) -> None:
-    """Carry out every command or, where one fails, none of them."""
-    done = _run(commands)
+def transaction(subject: str, commands: Sequence[str]) -> None:
+    """Carry out every command, each as a line of nft(8), or, where one fails, none of them.
+
+    nft reads lines in two thirds of the time that it takes for the same in JSON.
+    """
+    done = _run(["--file", "-"], "\n".join(commands) + "\n")
     if done.returncode:
         raise ProgramFailed(f"nft refused the changes to {subject}, and none was made", done.returncode, done.stderr)
 
 
-def _run(commands: Sequence[Json]) -> subprocess.CompletedProcess[str]:
+def _ask(command: Json) -> subprocess.CompletedProcess[str]:
+    # Numbers, since the names of protocols depend on /etc/protocols.
+    return _run(["--json", "--numeric", "--file", "-"], json.dumps({"nftables": [command]}))
+
+
+def _run(options: Sequence[str], stdin: str) -> subprocess.CompletedProcess[str]:
     program = find("nft")
     if program is None:
         raise Missing("The program nft is not on this host.", "install the package nftables.")
     require_net_admin("even reading nftables needs")
     return subprocess.run(
-        # Numbers, since the names of protocols depend on /etc/protocols.
-        [program, "--json", "--numeric", "--file", "-"],
-        input=json.dumps({"nftables": commands}),
+        [program, *options],
+        input=stdin,
         capture_output=True,
         text=True,
         check=False,

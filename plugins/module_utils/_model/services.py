@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
-from ansible_collections.lvs.vipless.plugins.module_utils._model import mark, values
+from ansible_collections.lvs.vipless.plugins.module_utils._model import mark_options, values
 
 FORWARDING = ("direct", "tunnel", "masquerade")
 
@@ -47,8 +47,10 @@ def parse(entries: Sequence[Mapping[str, Any]], option: str = "lvs_services") ->
     found = [_service(entry, f"{option}[{place}]") for place, entry in enumerate(entries)]
     _require_distinct(found, "name", [service.name for service in found])
     _require_distinct(found, "mark", [service.mark for service in found])
-    claims = [claim for service in found for claim in mark.parse(_claim(service, service.mark), f"{service.label}.")]
-    mark.refuse_overlaps(claims)
+    claims = [
+        claim for service in found for claim in mark_options.parse(_claim(service, service.mark), f"{service.label}.")
+    ]
+    mark_options.refuse_overlaps(claims)
     protected = [(server.address, service.name) for service in found for server in service.realservers]
     for service in found:
         for place, vip in enumerate(service.vips):

@@ -1,0 +1,210 @@
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an nftables table of marks holds, what it should hold for its marks, and the steps between. Pure.
+
+A step is what nft(8) takes, but for the table: ('add chain', 'lookups') stands for 'add chain inet TABLE lookups'.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_layout as layout
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_rules as rules
+from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import DEFAULT_HOOKS, Mark, Table
+
+Step = tuple[str, str]
+Json = dict[str, layout.Expression]
+
+_SAVED = re.compile(r"saved_0x([0-9a-f]{1,8})")
+_MACS_SET = {"name": rules.MACS, "type": "ether_addr"}
+_PARTS = {"rule": "chain", "element": "map"}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """All but the marks themselves: hooks, excluded MAC addresses, maps, the mark and mask of each chain, and for each
+    mask under which marks are saved the chain of each of them."""
+
+    hooks: Sequence[str]
+    macs: frozenset[str]
+    maps: frozenset[str]
+    chains: dict[str, tuple[int, int]]
+    saved: dict[int, dict[int, str]]
+
+    @classmethod
+    def of(cls, marks: Iterable[Mark], table: Table) -> Shape:
+        """What a table with these marks needs."""
+        maps = set()
+        targets = set()
+        for mark in marks:
+            maps.add(layout.map_of(mark))
+            targets.add(layout.target(mark))
+        chains = {name: meant for name in sorted(targets) if (meant := layout.mark_of(name))}
+        saved: dict[int, dict[int, str]] = {}
+        if table.new_connections:
+            for name, (number, mask) in chains.items():
+                saved.setdefault(mask, {})[number] = name
+        macs = frozenset(table.exclude_macs or ())
+        return cls(table.hooks or DEFAULT_HOOKS, macs, frozenset(maps), chains, saved)
+
+    def lookups(self) -> list[rules.Rule]:
+        return rules.lookups(self.maps, self.saved)
+
+
+@dataclass
+class Content:
+    """What a table holds: attributes of chains, the rules of each chain, names of maps, the marks in them, the marks
+    that are saved, and the excluded MAC addresses, or None where there is no set for them."""
+
+    chains: dict[str, Json] = field(default_factory=dict)
+    rules: dict[str, list[layout.Expression]] = field(default_factory=dict)
+    maps: set[str] = field(default_factory=set)
+    marks: list[Mark] = field(default_factory=list)
+    saved: dict[int, dict[int, str]] = field(default_factory=dict)
+    macs: set[str] | None = None
+    exists: bool = False
+
+    def take(self, kind: str, body: Json) -> str:
+        """Add one object of the listing. Returns what it is where it is none that this collection makes."""
+        name = str(body.get("name"))
+        self.exists = True
+        if kind == "rule":
+            self.rules.setdefault(body["chain"], []).append(body["expr"])
+        elif kind == "chain" and (name in rules.HOOKS or name == rules.LOOKUPS or layout.mark_of(name)):
+            self.chains[name] = body
+        elif kind == "map":
+            return self._take_map(name, body)
+        elif kind == "set" and {key: body.get(key) for key in _MACS_SET} == _MACS_SET and "flags" not in body:
+            self.macs = set(body.get("elem", []))
+        elif kind != "table":
+            return f"a {kind} {name}"
+        elif body.get("flags"):
+            # Asleep, or owned by a process that is alive: in both cases somebody means it to be so.
+            return "flags"
+        return ""
+
+    def stranger(self) -> str:
+        """What tells that somebody else made the whole; nothing where it may be ours."""
+        lonely = [hook for hook in rules.HOOKS if hook in self.chains]
+        ours = rules.LOOKUPS in self.chains or self.maps
+        return f"a chain {lonely[0]} and no map for it" if lonely and not ours else ""
+
+    def table(self, name: str) -> Table | None:
+        """The table as it was found; None where there is none."""
+        if not self.exists:
+            return None
+        hooks = tuple(hook for hook in rules.HOOKS if hook in self.chains) or DEFAULT_HOOKS
+        found = Table(name, hooks, bool(self.saved), tuple(sorted(self.macs or ())))
+        shape = Shape.of(self.marks, found)
+        steps = [*self.making(shape), *self.clearing(shape)]
+        damage = dict.fromkeys(f"{_part(step)} {what.split()[0]}" for step, what in steps)
+        keys = frozenset(mark.key for mark in self.marks)
+        return Table(name, hooks, found.new_connections, found.exclude_macs, tuple(damage), keys)
+
+    def making(self, shape: Shape) -> Iterator[Step]:
+        """What has to be there before elements are added: maps, chains with their rules, and what they need."""
+        for name in layout.MAPS:
+            if name in shape.maps and name not in self.maps:
+                yield "add map", f"{name} {{ {_definition(layout.MAPS[name])} }}"
+        for name, (mark, mask) in shape.chains.items():
+            if not _is_sound(self.rules.get(name, []), mark, mask, save=bool(shape.saved)):
+                yield from self._chain(name, [rules.marking(mark, mask, bool(shape.saved))])
+        yield from self._saving(shape)
+        if shape.macs and self.macs is None:
+            yield "add set", f"{rules.MACS} {{ type ether_addr; }}"
+        if added := shape.macs - (self.macs or set()):
+            yield "add element", f"{rules.MACS} {{ {', '.join(sorted(added))} }}"
+        expected = shape.lookups()
+        if rules.LOOKUPS not in self.chains or self.rules.get(rules.LOOKUPS, []) != [rule for _text, rule in expected]:
+            yield from self._chain(rules.LOOKUPS, [text for text, _rule in expected])
+        for hook in shape.hooks:
+            yield from self._entrance(hook, bool(shape.macs))
+
+    def clearing(self, shape: Shape) -> Iterator[Step]:
+        """What can go once nothing leads to it."""
+        for hook in rules.HOOKS:
+            if hook in self.chains and hook not in shape.hooks:
+                yield "delete chain", hook
+        for name in sorted(self.maps - shape.maps):
+            yield "delete map", name
+        yield from self._forgetting(shape)
+        if self.macs is not None and not shape.macs:
+            yield "delete set", rules.MACS
+        elif gone := (self.macs or set()) - shape.macs:
+            yield "delete element", f"{rules.MACS} {{ {', '.join(sorted(gone))} }}"
+        for name in self.chains:
+            if name not in shape.chains and name not in rules.HOOKS and name != rules.LOOKUPS:
+                yield "delete chain", name
+
+    def _forgetting(self, shape: Shape) -> Iterator[Step]:
+        for mask, found in self.saved.items():
+            if mask not in shape.saved:
+                yield "delete map", rules.saved_map(mask)
+            elif gone := sorted(found.keys() - shape.saved[mask].keys()):
+                yield "delete element", f"{rules.saved_map(mask)} {{ {', '.join(map(hex, gone))} }}"
+
+    def _saving(self, shape: Shape) -> Iterator[Step]:
+        for mask, wanted in shape.saved.items():
+            name, found = rules.saved_map(mask), self.saved.get(mask)
+            if found is None:
+                yield "add map", f"{name} {{ type mark : verdict; }}"
+            if new := {mark: chain for mark, chain in wanted.items() if mark not in (found or {})}:
+                elements = ", ".join(f"{mark:#x} : goto {chain}" for mark, chain in new.items())
+                yield "add element", f"{name} {{ {elements} }}"
+
+    def _entrance(self, hook: str, exclude_macs: bool) -> Iterator[Step]:
+        chain = self.chains.get(hook)
+        expected = rules.entrance(hook, exclude_macs)
+        hooked = chain is not None and all(chain.get(name) == value for name, value in rules.HOOKS[hook].items())
+        if chain is not None and not hooked:
+            yield "delete chain", hook
+        if not hooked:
+            yield "add chain", f"{hook} {{ {rules.hook_definition(hook)} }}"
+        if not hooked or self.rules.get(hook, []) != [rule for _text, rule in expected]:
+            if hooked:
+                yield "flush chain", hook
+            for text, _rule in expected:
+                yield "add rule", f"{hook} {text}"
+
+    def _chain(self, name: str, texts: Sequence[str]) -> Iterator[Step]:
+        """A chain with these rules and no others."""
+        yield ("flush chain" if name in self.chains else "add chain"), name
+        for text in texts:
+            yield "add rule", f"{name} {text}"
+
+    def _take_map(self, name: str, body: Json) -> str:
+        saved = _SAVED.fullmatch(name)
+        if saved and (body["type"], body.get("map"), body.get("flags")) == ("mark", "verdict", None):
+            elements = body.get("elem", [])
+            if all(isinstance(key, int) and "goto" in verdict for key, verdict in elements):
+                self.saved[int(saved[1], 16)] = {key: verdict["goto"]["target"] for key, verdict in elements}
+                return ""
+        if not layout.is_map(body):
+            return f"a map {name}"
+        self.maps.add(name)
+        shape = layout.MAPS[name]
+        for element in body.get("elem", []):
+            mark = layout.decode(shape, element)
+            if mark is None or layout.map_of(mark) != name:
+                return f"an element {element[0]} in the map {name}"
+            self.marks.append(mark)
+        return ""
+
+
+def _is_sound(found: Sequence[layout.Expression], mark: int, mask: int, save: bool) -> bool:
+    """Whether the rules of a chain do what its name says."""
+    return len(found) == 1 and rules.is_marking(found[0], mark, mask, save)
+
+
+def _definition(shape: layout.Map) -> str:
+    types = " . ".join(part.type for part in shape.fields)
+    return f"type {types} : verdict;" + ("" if shape.exact else " flags interval;")
+
+
+def _part(step: str) -> str:
+    kind = step.split()[1]
+    return _PARTS.get(kind, kind)
