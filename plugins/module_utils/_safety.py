@@ -34,16 +34,16 @@ def refuse_replacing(edits: Iterable[tuple[Route, Route]]) -> None:
 
 def refuse_covering(routes: Iterable[Route], held: Sequence[Held]) -> None:
     """A prefix that ends here, in a table that every packet passes, must hold nothing the host needs beyond itself."""
-    for route in routes:
-        if route.table not in TABLES.values():
-            continue
-        prefix = ipaddress.ip_network(route.prefix)
-        for item in held:
-            address = ipaddress.ip_address(item.address)
-            if address.version == prefix.version and address in prefix and item.device != "lo":
-                raise Refused(
-                    "prefixes", route.prefix, f"it holds {item.address}, {item.what}.", override="force: true"
-                )
+    prefixes = dict.fromkeys(route.prefix for route in routes if route.table in TABLES.values())
+    # Few addresses meet many prefixes: those that would hold an address are looked up, one for each length in use.
+    lengths = {(":" in prefix, int(prefix.rpartition("/")[2])) for prefix in prefixes}
+    for item in held:
+        for is_ipv6, length in lengths:
+            if item.device == "lo" or is_ipv6 != (":" in item.address):
+                continue
+            holding = str(ipaddress.ip_network(f"{item.address}/{length}", strict=False))
+            if holding in prefixes:
+                raise Refused("prefixes", holding, f"it holds {item.address}, {item.what}.", override="force: true")
 
 
 def refuse_unselective(rules: Iterable[Rule], tables_with_default: frozenset[tuple[int, int]]) -> None:

@@ -54,6 +54,13 @@ options:
       metric: &metric
         description: Metric. The kernel gives an IPv6 route without one 1024. Another metric is another route.
         type: int
+      source: &source
+        description:
+          - Preferred source address, which packets of the host to these prefixes get if no other was chosen. The
+            prefixes must be of its family.
+          - It must be an address of the host already; IPv4 also takes one within a route of type V(local) in the table
+            V(local). When the address goes, the kernel removes an IPv4 route with it, and an IPv6 route loses it.
+        type: str
       protocol: &protocol
         description:
           - Routing protocol number (1 to 255), or V(kernel), V(boot) or V(static). It marks the owner of the route.
@@ -67,6 +74,7 @@ options:
   type: *type
   device: *device
   metric: *metric
+  source: *source
   protocol: *protocol
   state:
     description: Whether the routes should exist. V(absent) removes only routes that carry the protocol given.
@@ -111,6 +119,11 @@ EXAMPLES = r"""
     routes:
       - {prefixes: [0.0.0.0/0], table: "100"}
       - {prefixes: [203.0.113.0/24], table: main, type: unreachable}
+
+- name: What the host itself sends to its VIPs comes from its own address
+  lvs.vipless.ip_local_route:
+    prefixes: [203.0.113.0/24]
+    source: 10.0.0.21
 """
 
 RETURN = r"""
@@ -133,8 +146,8 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.host import lo
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import require_interfaces
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.routes import RouteTables
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
-from ansible_collections.lvs.vipless.plugins.module_utils._model import route, values
-from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sources import require_sources
+from ansible_collections.lvs.vipless.plugins.module_utils._model import ownership, route, values
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "prefixes": {"type": "list", "elements": "str", "required": True},
@@ -142,6 +155,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "type": {"type": "str", "choices": list(route.TYPES), "default": "local"},
     "device": {"type": "str"},
     "metric": {"type": "int"},
+    "source": {"type": "str"},
     "protocol": {"type": "str", "default": str(values.OWN_PROTOCOL)},
 }
 SPEC = one_or_many("routes", OPTIONS, identity="prefixes").merge(
@@ -158,24 +172,23 @@ SPEC = one_or_many("routes", OPTIONS, identity="prefixes").merge(
 def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """The module's work, from options to result."""
     entries = objects(params, "routes", OPTIONS)
-    named = values.distinct(pair for label, entry in entries for pair in route.parse(entry, label))
+    labelled = [pair for label, entry in entries for pair in route.parse(entry, label)]
+    named = values.distinct(labelled)
     require_interfaces((f"{label}device", entry["device"]) for label, entry in entries)
     protected = [str(values.address(f"protect[{i}]", text)) for i, text in enumerate(params["protect"])]
     owner = values.protocol("purge_protocol", params["purge_protocol"])
-    owners = {r.key: r.protocol for r in named}
-    if params["state"] == "present":
-        desired = Desired(named, lambda found: params["purge"] and found.protocol == owner)
-    else:
-        desired = Desired(unwanted=lambda found: owners.get(found.key) == found.protocol)
+    everywhere = owner if params["purge"] else 0
+    present = params["state"] == "present"
     with Session(read_only=check_mode) as session:
+        require_sources(session, labelled if present else [])
         tables = RouteTables(
             session,
             {(r.family, r.table) for r in named},
             {owner, *(r.protocol for r in named)},
-            owner if params["purge"] else 0,
+            everywhere,
             None if params["force"] else lookup(protected),
         )
-        return converge(tables, desired, check_mode)
+        return converge(tables, ownership.desired(named, present, everywhere), check_mode)
 
 
 def main() -> None:

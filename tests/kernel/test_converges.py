@@ -84,6 +84,7 @@ def route_lists(draw: st.DrawFn) -> list[dict[str, Any]]:
         entry = {"prefixes": [prefix], "table": table, "type": kind}
         entry |= {"metric": metric} if metric else {}
         entry |= draw(optional("device", st.sampled_from(["lo", "v0"]))) if kind == "local" else {}
+        entry |= draw(optional("source", st.just("2001:db8:a::2" if ":" in prefix else "10.0.0.2")))
         routes[prefix, table, metric] = entry
     return list(routes.values())
 

@@ -5,15 +5,28 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+import time
 from typing import Any
 
 import pytest
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Refused
+from ansible_collections.lvs.vipless.plugins.modules import ip_local_route
 from namespace import Namespace
 
 DELIVERY = {"prefixes": ["0.0.0.0/0", "::/0"], "table": "100"}
 GUARD = {"prefixes": ["203.0.113.0/24", "2001:db8:f::/64"], "table": "main", "type": "unreachable"}
+
+# What each option is changed to, from the IPv4 route of DELIVERY to a network.
+VALUES = {
+    "prefixes": ["203.0.113.0/25"],
+    "table": "101",
+    "type": "blackhole",
+    "device": "v0",
+    "metric": 7,
+    "source": "10.0.0.2",
+    "protocol": "118",
+}
 
 
 def shown(netns: Namespace, family: str, table: str) -> list[tuple[str, str, str]]:
@@ -58,13 +71,48 @@ def test_check_mode_predicts_and_changes_nothing(netns: Namespace) -> None:
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("table", "101"), ("type", "blackhole"), ("device", "v0"), ("metric", 7), ("protocol", "118")],
+    [(option, VALUES[option]) for option in ip_local_route.OPTIONS],
 )
 def test_every_option_changed_alone_is_a_change(netns: Namespace, option: str, value: object) -> None:
-    netns.call("ip_local_route", **DELIVERY)
-    changed = {**DELIVERY, option: value}
+    start = {**DELIVERY, "prefixes": ["203.0.113.0/24"]}
+    netns.call("ip_local_route", **start)
+    changed = {**start, option: value}
     assert netns.call("ip_local_route", **changed)["changed"]
     assert not netns.call("ip_local_route", **changed)["changed"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "sources"),
+    [("203.0.113.0/24", ["10.0.0.2", "198.18.0.7"]), ("2001:db8:f::/64", ["2001:db8:a::2", "2001:db8:a::3"])],
+)
+def test_source_is_set_changed_and_taken_away(netns: Namespace, prefix: str, sources: list[str]) -> None:
+    netns.ip("route add local 198.18.0.0/24 dev lo")
+    netns.ip("address add 2001:db8:a::3/64 dev v0 nodad")
+    family = "-6" if ":" in prefix else "-4"
+    for source in (*sources, None):
+        options = {"prefixes": [prefix], "table": "100", "source": source}
+        predicted = netns.call("ip_local_route", check=True, **options)
+        assert predicted["changed"]
+        assert netns.call("ip_local_route", **options) == predicted
+        assert not netns.call("ip_local_route", **options)["changed"]
+        (found,) = netns.ip_json(f"{family} route show table 100")
+        assert found.get("prefsrc") == source
+
+
+def test_source_is_what_the_host_sends_from(netns: Namespace) -> None:
+    netns.ip("address add 10.0.0.3/24 dev v0")
+    netns.call("ip_local_route", prefixes=["203.0.113.0/24"], source="10.0.0.3")
+    (answer,) = netns.ip_json("-4 route get 203.0.113.77")
+    assert answer["prefsrc"] == "10.0.0.3"
+
+
+def test_ten_thousand_prefixes_beside_a_hundred_addresses_are_quick(netns: Namespace) -> None:
+    protect = [f"198.18.{place}.1" for place in range(100)]
+    prefixes = [f"10.{100 + place // 250}.{place % 250}.{place % 200}" for place in range(10_000)]
+    started = time.monotonic()
+    assert netns.call("ip_local_route", prefixes=prefixes, protect=protect)["changed"]
+    # A tenth of what comparing each prefix with each address takes.
+    assert time.monotonic() - started < 3
 
 
 def test_edit_is_in_place(netns: Namespace) -> None:
@@ -103,6 +151,16 @@ def test_absent_leaves_what_another_owner_put_there(netns: Namespace) -> None:
         ({"table": "nowhere"}, "table: 'nowhere' is not a whole number."),
         ({"metric": -1}, "metric: -1 is not between 0 and 4294967295."),
         ({"protect": ["10.0.0.0/8"]}, "protect[0]: '10.0.0.0/8' is not an IPv4 or IPv6 address."),
+        ({"source": "nope"}, "source: 'nope' is not an IPv4 or IPv6 address."),
+        ({"source": "10.0.0.2"}, "source: '10.0.0.2' is not of the family of the prefix ::/0."),
+        (
+            {"source": "10.0.0.99", "prefixes": ["0.0.0.0/0"]},
+            "source: '10.0.0.99' is not an address of this host.",
+        ),
+        (
+            {"source": "2001:db8:a::99", "prefixes": ["::/0"]},
+            "source: '2001:db8:a::99' is not an address of this host.",
+        ),
         (
             {"table": "local"},
             "prefixes[0]: '0.0.0.0/0' in table local would end all traffic of this host; use a table of its own.",

@@ -122,9 +122,9 @@ def route_objects(draw: st.DrawFn) -> Route:
     family = draw(st.sampled_from([2, 10]))
     kind = draw(st.sampled_from([2, 6, 7, 8]))
     prefix = draw(PREFIXES[family] | st.just({2: "0.0.0.0/0", 10: "::/0"}[family]))
-    return Route(
-        family, prefix, draw(U32), draw(U32 | st.just(0)), kind, "lo" if kind == 2 else "", draw(st.integers(1, 255))
-    )
+    source = draw(st.just("") | PREFIXES[family].map(lambda text: text.partition("/")[0]))
+    device, protocol = "lo" if kind == 2 else "", draw(st.integers(1, 255))
+    return Route(family, prefix, draw(U32), draw(U32 | st.just(0)), kind, device, protocol, source=source)
 
 
 @given(route_objects())
@@ -140,6 +140,7 @@ def test_route(route: Route) -> None:
     assert seen.get_attr("RTA_TABLE") == route.table
     assert (seen.get_attr("RTA_PRIORITY") or 0) == route.metric
     assert seen.get_attr("RTA_OIF") == (1 if route.device else None)
+    assert _packed(seen.get_attr("RTA_PREFSRC") or "") == _packed(route.source)
     assert f"{seen['dst_len']}" == route.prefix.rpartition("/")[2]
     assert _packed(f"{seen.get_attr('RTA_DST')}/0" if seen["dst_len"] else "") == (
         _packed(route.prefix) if seen["dst_len"] else b""

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import KernelError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.apply import ALREADY, GONE, Step, send
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.inet import packed as bytes_of
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.inet import split, text
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.library import netlink, rtnl
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import (
@@ -31,7 +32,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._safety import Held, r
 _RTM_F_CLONED = 0x200
 _RT_TABLE_COMPAT = 252
 _SCOPE_UNIVERSE, _SCOPE_HOST = 0, 254
-_DST, _OIF, _GATEWAY, _PRIORITY, _TABLE = 1, 4, 5, 6, 15
+_DST, _OIF, _GATEWAY, _PRIORITY, _SOURCE, _TABLE = 1, 4, 5, 6, 7, 15
 
 _IPV6_ROUTES = 11
 """RTNLGRP_IPV6_ROUTE"""
@@ -91,6 +92,8 @@ def _around(route: Route, packed: bytes, length: int) -> tuple[bytes, bytes]:
         parts.append(attribute(_PRIORITY, _U32.pack(route.metric)))
     if route.device:
         parts.append(attribute(_OIF, _U32.pack(socket.if_nametoindex(route.device))))
+    if route.source:
+        parts.append(attribute(_SOURCE, bytes_of(route.source)))
     return before, b"".join(parts)
 
 
@@ -101,7 +104,7 @@ def decode(payload: bytes, devices: Devices) -> Route | None:
         return None
     prefix = ANYWHERE.get(family, "")
     metric = device = 0
-    gateway = ""
+    gateway = source = ""
     for number, value in attributes(payload[12:]):
         if number == _DST:
             prefix = f"{text(value)}/{length}"
@@ -113,9 +116,11 @@ def decode(payload: bytes, devices: Devices) -> Route | None:
             device = _U32.unpack(value)[0]
         elif number == _GATEWAY:
             gateway = text(value)
+        elif number == _SOURCE:
+            source = text(value)
     # IPv6 hangs a refusal on lo; for the user it has no device.
     name = devices.name(device) if kind not in _REFUSALS else ""
-    return Route(family, prefix, table, metric, kind, name, protocol, tos, gateway)
+    return Route(family, prefix, table, metric, kind, name, protocol, tos, gateway, source)
 
 
 def decode_all(payloads: Iterable[bytes]) -> Iterator[Route]:

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
-from ansible_collections.lvs.vipless.plugins.module_utils._model import values
+from ansible_collections.lvs.vipless.plugins.module_utils._model import plain, values
 
 UNICAST = 1
 LOCAL = 2
@@ -32,6 +32,7 @@ class Route(NamedTuple):
     protocol: int
     tos: int = 0
     gateway: str = ""
+    source: str = ""
 
     @property
     def key(self) -> Hashable:
@@ -52,6 +53,7 @@ class Route(NamedTuple):
         words += ["dev", self.device] if self.device else []
         words += ["table", values.name_of(values.TABLES, self.table), "proto", str(self.protocol)]
         words += ["metric", str(self.metric)] if self.metric else []
+        words += ["src", self.source] if self.source else []
         return " ".join(words)
 
 
@@ -66,14 +68,22 @@ def parse(options: Mapping[str, Any], label: str = "") -> list[tuple[str, Route]
         raise BadInput(label + "prefixes", options["prefixes"], "is empty: name at least one prefix.")
     protocol = values.protocol(label + "protocol", options["protocol"])
     metric = values.number(label + "metric", options["metric"] or 0, 0, values.FULL_MASK)
+    origin, source = _source(label + "source", options["source"])
     found = []
     for place, text in enumerate(options["prefixes"]):
         option = f"{label}prefixes[{place}]"
-        prefix = values.network(option, text)
-        family = values.family_of(prefix)
-        found.append((option, Route(family, str(prefix), table, _metric(family, metric), kind, device, protocol)))
-        _refuse_default(*found[-1])
+        family, prefix = plain.prefix(option, text)
+        if origin not in (0, family):
+            raise BadInput(label + "source", source, f"is not of the family of the prefix {prefix}.")
+        route = Route(family, prefix, table, _metric(family, metric), kind, device, protocol, source=source)
+        found.append((option, route))
+        _refuse_default(option, route)
     return found
+
+
+def _source(option: str, text: str | None) -> tuple[int, str]:
+    """Family and canonical text of the preferred source; 0 and nothing where there is none."""
+    return plain.address(option, text) if text is not None else (0, "")
 
 
 def _metric(family: int, metric: int) -> int:

@@ -1,0 +1,34 @@
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Objects that carry the protocol number of their owner: nobody else's is removed."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Protocol, TypeVar
+
+from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
+
+
+class Owned(Protocol):
+    @property
+    def key(self) -> Hashable: ...
+
+    @property
+    def line(self) -> str: ...
+
+    @property
+    def protocol(self) -> int: ...
+
+
+T = TypeVar("T", bound=Owned)
+
+
+def desired(named: Sequence[T], present: bool, purged: int) -> Desired[T]:
+    """The named objects present, and all others of the owner ``purged`` gone (0: none); or the named ones absent,
+    where they carry the protocol number that they are named with."""
+    if present:
+        return Desired(named, lambda found: found.protocol == purged != 0)
+    owners = {one.key: one.protocol for one in named}
+    return Desired(unwanted=lambda found: owners.get(found.key) == found.protocol)
