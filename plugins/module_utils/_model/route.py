@@ -15,7 +15,7 @@ UNICAST = 1
 LOCAL = 2
 TYPES = {"local": LOCAL, "blackhole": 6, "unreachable": 7, "prohibit": 8}
 """RTN_… of include/uapi/linux/rtnetlink.h: the types this collection writes."""
-_OTHER_TYPES = {"unicast": UNICAST, "broadcast": 3, "anycast": 4, "multicast": 5, "throw": 9, "nat": 10}
+OTHER_TYPES = {"unicast": UNICAST, "broadcast": 3, "anycast": 4, "multicast": 5, "throw": 9, "nat": 10}
 IPV6_METRIC = 1024
 """IP6_RT_PRIO_USER: what the kernel gives an IPv6 route without a metric."""
 
@@ -47,7 +47,7 @@ class Route(NamedTuple):
     def line(self) -> str:
         """As ``ip route show table all`` writes it, with the family in front and the table always named."""
         words = [values.FAMILY_NAMES.get(self.family, str(self.family))]
-        words.append(values.name_of({**TYPES, **_OTHER_TYPES}, self.kind))
+        words.append(values.name_of({**TYPES, **OTHER_TYPES}, self.kind))
         words.append("default" if self.is_default else self.prefix)
         words += ["via", self.gateway] if self.gateway else []
         words += ["dev", self.device] if self.device else []
