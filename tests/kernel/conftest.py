@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from far_end import Neighbour, far_end
 from namespace import Namespace, require_root
 
 
@@ -13,4 +14,10 @@ from namespace import Namespace, require_root
 def netns() -> Iterator[Namespace]:
     require_root()
     with Namespace() as made:
+        yield made
+
+
+@pytest.fixture
+def neighbour(netns: Namespace) -> Iterator[Neighbour]:
+    with far_end(netns) as made:
         yield made

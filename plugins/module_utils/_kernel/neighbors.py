@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The neighbour tables over rtnetlink (include/uapi/linux/neighbour.h, net/core/neighbour.c)."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterable
+
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import Refused
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import addresses, inet
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.apply import GONE, Step, send
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.library import netlink, rtnl
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.routes import Devices
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import (
+    Message,
+    Session,
+    attribute,
+    attributes,
+)
+from ansible_collections.lvs.vipless.plugins.module_utils._model.neighbor import Neighbor
+from ansible_collections.lvs.vipless.plugins.module_utils._plan import Plan
+
+_INCOMPLETE, _FAILED, _PERMANENT = 0x01, 0x20, 0x80
+_UNKNOWN = frozenset({0, _INCOMPLETE, _FAILED})
+"""States of an entry that has no MAC: the kernel asks, or has asked in vain."""
+_PROXY = 0x08
+_DST, _LLADDR, _PROTOCOL = 1, 2, 12
+
+_HEADER = struct.Struct("=BBHiHBB")
+
+
+class Encoder:
+    """Entries into bytes: struct ndmsg and attributes. Entries that differ in their address alone share all other
+    bytes, which are made once; an encoder is good for as long as interfaces keep their numbers."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[object, ...], tuple[bytes, bytes]] = {}
+
+    def encode(self, entry: Neighbor) -> bytes:
+        packed = inet.packed(entry.address)
+        shape = (entry.family, *entry[2:])
+        around = self._made.get(shape)
+        if around is None:
+            around = self._made[shape] = _around(entry, packed)
+        return around[0] + packed + around[1]
+
+
+def _around(entry: Neighbor, packed: bytes) -> tuple[bytes, bytes]:
+    """The bytes before and after the address."""
+    index = socket.if_nametoindex(entry.device)
+    header = _HEADER.pack(entry.family, 0, 0, index, _PERMANENT, _PROXY if entry.proxy else 0, 0)
+    after = attribute(_LLADDR, bytes.fromhex(entry.mac.replace(":", ""))) if entry.mac else b""
+    if entry.protocol:
+        after += attribute(_PROTOCOL, bytes([entry.protocol]))
+    return header + attribute(_DST, packed)[: -len(packed)], after
+
+
+def decode(payload: bytes, devices: Devices) -> Neighbor | None:
+    """An entry as the kernel dumps it; None for one that has no MAC yet, or none any more."""
+    family, _pad1, _pad2, index, state, flags, _type = _HEADER.unpack_from(payload)
+    proxy = bool(flags & _PROXY)
+    if state in _UNKNOWN and not proxy:
+        return None
+    address = mac = ""
+    protocol = 0
+    for number, value in attributes(payload[_HEADER.size :]):
+        if number == _DST:
+            address = inet.text(value)
+        elif number == _LLADDR:
+            mac = value.hex(":")
+        elif number == _PROTOCOL:
+            protocol = value[0]
+    return Neighbor(family, address, devices.name(index), proxy, mac, protocol, proxy or bool(state & _PERMANENT))
+
+
+def dump(session: Session, family: int, proxy: bool) -> list[Neighbor]:
+    """The entries of a family: those of neighbours, or those to answer for."""
+    devices = Devices()
+    body = _HEADER.pack(family, 0, 0, 0, 0, _PROXY if proxy else 0, 0)
+    found = (decode(payload, devices) for payload in session.dump("neighbours", rtnl.RTM_GETNEIGH, body))
+    return [entry for entry in found if entry is not None]
+
+
+class NeighborTables:
+    """The entries of some (family, proxy) tables."""
+
+    def __init__(self, session: Session, tables: Iterable[tuple[int, bool]]) -> None:
+        self._session = session
+        self._tables = sorted(set(tables))
+
+    def read(self) -> list[Neighbor]:
+        return [entry for family, proxy in self._tables for entry in dump(self._session, family, proxy)]
+
+    def check(self, plan: Plan[Neighbor]) -> None:
+        """Refuse an address of the host itself: it is nobody's neighbour, and it answers for it anyway."""
+        new = [*plan.additions(), *(after for _before, after in plan.edits())]
+        for family in sorted({entry.family for entry in new}):
+            own = {found.address: found.device for found in addresses.dump(self._session, family)}
+            for entry in new:
+                if entry.family == family and entry.address in own:
+                    raise Refused("address", entry.address, f"it is an address of this host, on {own[entry.address]}.")
+
+    def apply(self, plan: Plan[Neighbor]) -> None:
+        """Additions and edits, then removals. The kernel may learn an address between our reading and our writing, so
+        that an addition replaces too."""
+        flags = netlink.NLM_F_CREATE | netlink.NLM_F_REPLACE
+        encode = Encoder().encode
+        written = [change for change in plan.changes if change.after is not None]
+        send(
+            self._session,
+            (
+                [
+                    Step(c.before, c.after, Message(rtnl.RTM_NEWNEIGH, flags, encode(c.after)))
+                    for c in written
+                    if c.after
+                ],
+                [Step(old, None, Message(rtnl.RTM_DELNEIGH, 0, encode(old)), GONE) for old in plan.removals()],
+            ),
+        )

@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Entries of the neighbour tables: permanent ones, and addresses to answer for (ip-neighbour(8))."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Hashable, Mapping
+from typing import Any, NamedTuple
+
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
+from ansible_collections.lvs.vipless.plugins.module_utils._model import plain, values
+
+_MAC = re.compile(r"[0-9a-f]{2}(?P<between>[:-])(?:[0-9a-f]{2}(?P=between)){4}[0-9a-f]{2}")
+_NOBODY = "00:00:00:00:00:00"
+
+
+class Neighbor(NamedTuple):
+    """One entry. A proxy entry has no ``mac``; ``lasting`` is false for what the kernel learned by itself."""
+
+    family: int
+    address: str
+    device: str
+    proxy: bool
+    mac: str
+    protocol: int
+    lasting: bool = True
+
+    @property
+    def key(self) -> Hashable:
+        """Identity: family, address, device, and which of the two tables."""
+        return self[:4]
+
+    @property
+    def line(self) -> str:
+        """As ``ip neighbour show`` writes it, with the family in front."""
+        words = [values.FAMILY_NAMES[self.family], *(["proxy"] if self.proxy else []), self.address, "dev", self.device]
+        if not self.proxy:
+            words += ["lladdr", self.mac, "permanent" if self.lasting else "learned"]
+        words += ["proto", str(self.protocol)] if self.protocol else []
+        return " ".join(words)
+
+
+def parse(options: Mapping[str, Any], label: str, present: bool) -> Neighbor:
+    """The entry that the module's options ask for. One that is to go needs no MAC."""
+    family, address = plain.address(label + "address", options["address"])
+    found = ipaddress.ip_address(address)
+    if found.is_multicast or found.is_unspecified or found.is_loopback or address == "255.255.255.255":
+        raise BadInput(label + "address", address, "is not the address of one host on a link.")
+    if options["device"] is None:
+        raise BadInput(label + "device", None, "is missing: name the interface.")
+    device = values.interface(label + "device", options["device"])
+    if device == "lo":
+        raise BadInput(label + "device", device, "has no neighbours.")
+    proxy, mac = options["proxy"], options["mac"]
+    if proxy and mac is not None:
+        raise BadInput(label + "mac", mac, "cannot go with proxy: the host answers with its own.")
+    if present and not proxy and mac is None:
+        raise BadInput(label + "mac", None, "is missing: give the neighbour's MAC, or proxy: true.")
+    protocol = values.protocol(label + "protocol", options["protocol"])
+    return Neighbor(family, address, device, proxy, _mac(label + "mac", mac) if mac is not None else "", protocol)
+
+
+def _mac(option: str, text: str) -> str:
+    """A MAC of one network card, in lower case and with colons."""
+    mac = text.lower()
+    if not _MAC.fullmatch(mac):
+        raise BadInput(option, text, "is not a MAC of six bytes such as 02:00:5e:10:00:01.")
+    mac = mac.replace("-", ":")
+    # The lowest bit of the first byte says that it is a group's, as it is in ff:ff:ff:ff:ff:ff (IEEE 802).
+    if mac == _NOBODY or int(mac[:2], 16) & 1:
+        raise BadInput(option, text, "is the MAC of nobody or of a group, not of one network card.")
+    return mac

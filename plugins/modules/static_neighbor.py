@@ -1,0 +1,166 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: static_neighbor
+short_description: Manage permanent neighbour entries and proxy entries
+version_added: 0.1.0
+description:
+  - Tells the host the MAC of a neighbour, so that it need not ask by ARP or neighbour discovery. A router reaches a VIP
+    in its own network that way, though nobody there answers for the VIP.
+  - Lets the host answer for single addresses of others (proxy ARP, proxy neighbour discovery).
+  - An entry is known by its family, address, device, and whether it is a proxy entry. It is changed in place. What the
+    kernel learned about the address by itself becomes the permanent entry without a packet lost.
+author:
+  - lvs.vipless contributors (@lvs-vipless)
+requirements:
+  - pyroute2 >= 0.7.2 on the managed host, and Linux 5.2 or newer, which keeps the owner of an entry
+  - CAP_NET_ADMIN, to change anything
+attributes:
+  check_mode:
+    support: full
+    description: Predicts exactly what a run does and changes nothing.
+  diff_mode:
+    support: full
+    description: Shows the entries in scope before and after, a line each.
+options:
+  neighbors:
+    description: Many entries in one call, instead of one through the options below.
+    type: list
+    elements: dict
+    suboptions:
+      address:
+        description:
+          - IPv4 or IPv6 address of one host. An address of this host itself is refused.
+        type: str
+        required: true
+      device:
+        description: The interface that the neighbour is reached through, or that is answered on. It must exist.
+        type: str
+        required: true
+      mac: &mac
+        description:
+          - MAC of the neighbour, of six bytes. Required, but for proxy entries and for O(state=absent).
+        type: str
+      proxy: &proxy
+        description:
+          - Answer for the address on the device with the host's own MAC, instead of knowing its MAC.
+          - The kernel does so only where it forwards on the device (C(net.ipv4.conf.DEVICE.forwarding),
+            C(net.ipv6.conf.DEVICE.forwarding)), and for IPv6 where C(net.ipv6.conf.DEVICE.proxy_ndp) or that of C(all)
+            is 1 too. The module warns where it is otherwise. C(proxy_arp) is not needed.
+          - For IPv4 the host must also have a route to the address through another device.
+        type: bool
+        default: false
+      protocol: &protocol
+        description:
+          - Protocol number (1 to 255), or V(kernel), V(boot) or V(static). It marks the owner of the entry.
+        type: str
+        default: "117"
+  address:
+    description: See O(neighbors[].address). Either this or O(neighbors) is required.
+    type: str
+  device:
+    description: See O(neighbors[].device). Required with O(address).
+    type: str
+  mac: *mac
+  proxy: *proxy
+  protocol: *protocol
+  state:
+    description: Whether the entries should exist. V(absent) removes only entries that carry the protocol given.
+    type: str
+    choices: [present, absent]
+    default: present
+  purge:
+    description: Also remove every entry that carries O(purge_protocol) and is not listed in O(neighbors).
+    type: bool
+    default: false
+  purge_protocol:
+    description: The protocol number whose unlisted entries O(purge) removes.
+    type: str
+    default: "117"
+notes:
+  - Permanent entries do not count against C(gc_thresh3), the limit of the neighbour tables (Linux 5.0 or newer), and
+    the kernel never collects them. Before, a table with more entries than that takes none any more.
+  - When an interface is set down, the kernel removes all its entries, these too. Loss of carrier leaves them.
+"""
+
+EXAMPLES = r"""
+- name: A router sends the VIPs to the director, which does not answer ARP for them
+  lvs.vipless.static_neighbor:
+    purge: true
+    neighbors:
+      - {address: 10.0.0.100, device: eth1, mac: "02:00:5e:10:00:21"}
+      - {address: "2001:db8:a::100", device: eth1, mac: "02:00:5e:10:00:21"}
+
+- name: Answer neighbour discovery for a VIP that is delivered without an address
+  lvs.vipless.static_neighbor:
+    address: "2001:db8:a::100"
+    device: eth0
+    proxy: true
+"""
+
+RETURN = r"""
+changes:
+  description: What was done, or would be in check mode, a line a step.
+  returned: success
+  type: list
+  elements: str
+  sample: ["add ipv4 10.0.0.100 dev eth1 lladdr 02:00:5e:10:00:21 permanent proto 117"]
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec, objects, one_or_many
+from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import require_interfaces
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.neighbors import NeighborTables
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.proxying import lacking
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
+from ansible_collections.lvs.vipless.plugins.module_utils._model import neighbor, ownership, values
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "address": {"type": "str", "required": True},
+    "device": {"type": "str", "required": True},
+    "mac": {"type": "str"},
+    "proxy": {"type": "bool", "default": False},
+    "protocol": {"type": "str", "default": str(values.OWN_PROTOCOL)},
+}
+SPEC = one_or_many("neighbors", OPTIONS, identity="address").merge(
+    ArgumentSpec({"purge_protocol": {"type": "str", "default": str(values.OWN_PROTOCOL)}})
+)
+
+
+def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """The module's work, from options to result."""
+    present, purge = params["state"] == "present", params["purge"]
+    entries = objects(params, "neighbors", OPTIONS)
+    named = values.distinct((label, neighbor.parse(entry, label, present)) for label, entry in entries)
+    require_interfaces((f"{label}device", entry["device"]) for label, entry in entries)
+    owner = values.protocol("purge_protocol", params["purge_protocol"])
+    everything = [(family, proxy) for family in values.FAMILIES.values() for proxy in (False, True)]
+    with Session(read_only=check_mode) as session:
+        tables = NeighborTables(session, everything if purge else ((n.family, n.proxy) for n in named))
+        result = converge(tables, ownership.desired(named, present, owner if purge else 0), check_mode)
+    return {**result, "warnings": lacking(named) if present else []}
+
+
+def main() -> None:
+    module = AnsibleModule(**SPEC.to_kwargs())
+    try:
+        result = run(module.params, module.check_mode)
+    except LvsError as error:
+        module.fail_json(msg=str(error), **error.details)
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
