@@ -13,6 +13,8 @@ description:
   - A realserver of LVS-DR or LVS-TUN has the VIP on C(lo). By default Linux answers ARP for it on every interface, and
     asks for others in its name, and so takes the VIP's traffic away from the director. This module sets C(arp_ignore)
     and C(arp_announce) so that it does neither. Run it before the VIP appears.
+  - With O(method=nftables) it keeps silent about the VIPs alone, by an nftables table of family C(arp) of its own,
+    whatever interface has them, and leaves the levels as they are. All changes of a run are one transaction.
   - On each interface the larger of its own level and that of C(all) counts. The module tells what counts, and warns
     where that is not what was asked for.
   - IPv4 only, since IPv6 needs nothing of the kind. Neighbour discovery answers for an address only on the interface
@@ -21,6 +23,8 @@ author:
   - lvs.vipless contributors (@lvs-vipless)
 requirements:
   - root, to change anything
+  - nft (package nftables, 1.0.6 or newer), Linux 5.6 or newer, pyroute2 >= 0.7.2 and CAP_NET_ADMIN, to read too, for
+    O(method=nftables)
 attributes:
   check_mode:
     support: full
@@ -29,6 +33,32 @@ attributes:
     support: full
     description: Shows each value before and after, the running kernel and the file in lines of their own.
 options:
+  method:
+    description:
+      - V(sysctl) sets the levels below.
+      - V(nftables) drops questions for the VIPs as they arrive, and answers and announcements (gratuitous ARP) of them
+        as they leave. Where the host asks for a neighbour in the name of a VIP, the question leaves in the name of
+        another of its addresses. Frames that a program sends by a packet socket, as arping does, pass by nftables.
+    type: str
+    choices: [sysctl, nftables]
+    default: sysctl
+  vips:
+    description:
+      - IPv4 addresses and prefixes to keep silent about, exactly these. Required for O(method=nftables), but for
+        O(state=absent), which removes the table if they are not given. With the last VIP the table goes.
+    type: list
+    elements: str
+  source:
+    description:
+      - The address of the host to ask as in place of a VIP, for O(method=nftables). If not given, it is the first
+        address of each interface that is no VIP. An interface without one does not ask in the name of a VIP at all.
+    type: str
+  table:
+    description:
+      - Name of the table for O(method=nftables). A table of this name that holds anything else is refused, not taken
+        over.
+    type: str
+    default: lvs_vipless
   interfaces:
     description:
       - The interfaces to set. V(all) reaches every interface, those to come too.
@@ -58,12 +88,14 @@ options:
     description:
       - Absolute path of the file that sets the levels at boot, such as C(/etc/sysctl.d/90-lvs-vipless-arp.conf).
         Nothing but the running kernel is changed if not given. Its directory must exist.
+      - Only for O(method=sysctl).
       - The file belongs to this module as a whole. It must not exist yet, or must have been written by this module.
     type: str
   state:
     description:
       - V(present) sets the levels in the running kernel, and makes the file hold them and nothing else.
       - V(absent) sets both levels of the interfaces to the kernel's default, which is 0, and removes the file.
+      - For O(method=nftables) see O(vips).
     type: str
     choices: [present, absent]
     default: present
@@ -77,6 +109,12 @@ EXAMPLES = r"""
 - name: Only on the interface that shares its network with the director
   lvs.vipless.arp_suppress:
     interfaces: [eth1]
+
+- name: Silent about the VIPs alone, while other addresses are answered for on every interface
+  lvs.vipless.arp_suppress:
+    method: nftables
+    vips: [203.0.113.10, 203.0.113.64/26]
+    source: 10.0.0.11
 """
 
 RETURN = r"""
@@ -88,7 +126,7 @@ changes:
   sample: ["change runtime net.ipv4.conf.all.arp_ignore = 0 to runtime net.ipv4.conf.all.arp_ignore = 1"]
 effective:
   description: What counts on each interface of the host afterwards, or would in check mode.
-  returned: success
+  returned: for O(method=sysctl)
   type: dict
   sample: {eth0: {arp_ignore: 1, arp_announce: 2}, lo: {arp_ignore: 1, arp_announce: 2}}
 """
@@ -101,13 +139,18 @@ from ansible_collections.lvs.vipless.plugins.module_utils._argspec import Argume
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.arp import levels
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.arp_table import ArpTable, sources
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import require_interfaces
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sysctl import Sysctls, require_keys
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sysctl_file import SysctlFile
-from ansible_collections.lvs.vipless.plugins.module_utils._model import arp, sysctl, values
+from ansible_collections.lvs.vipless.plugins.module_utils._model import arp, arp_silence, sysctl, values
 
 SPEC = ArgumentSpec(
     {
+        "method": {"type": "str", "choices": ["sysctl", "nftables"], "default": "sysctl"},
+        "vips": {"type": "list", "elements": "str"},
+        "source": {"type": "str"},
+        "table": {"type": "str", "default": "lvs_vipless"},
         "interfaces": {"type": "list", "elements": "str", "default": [arp.ALL]},
         "arp_ignore": {"type": "int", "choices": list(arp.LEVELS["arp_ignore"]), "default": 1},
         "arp_announce": {"type": "int", "choices": list(arp.LEVELS["arp_announce"]), "default": 2},
@@ -120,6 +163,18 @@ SPEC = ArgumentSpec(
 def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """The module's work, from options to result."""
     present = params["state"] == "present"
+    return (_by_nftables if params["method"] == "nftables" else _by_sysctl)(params, present, check_mode)
+
+
+def _by_nftables(params: dict[str, Any], present: bool, check_mode: bool) -> dict[str, Any]:
+    wanted = arp_silence.parse(params, present)
+    require_interfaces((option, name) for option, name in arp.labelled(params["interfaces"]) if name != arp.ALL)
+    desired = arp_silence.desired(wanted, sources(wanted) if present else (), present)
+    return {**converge(ArpTable(wanted.table), desired, check_mode), "warnings": []}
+
+
+def _by_sysctl(params: dict[str, Any], present: bool, check_mode: bool) -> dict[str, Any]:
+    arp.refuse_others(params)
     names = params["interfaces"]
     asked = {key: params[key] if present else 0 for key in arp.LEVELS}
     settings = values.distinct(arp.settings(names, asked))

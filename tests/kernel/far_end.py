@@ -42,10 +42,41 @@ class Neighbour:
 
     def arp_questioner(self, address: str) -> str:
         """In whose name the host asks for an address."""
+        return next(asker for asker, target in self._questions() if target == address)
+
+    def arp_targets_until(self, last: str) -> set[str]:
+        """Whom the host asks for, up to an address that it certainly does ask for."""
+        return self._up_to(last, (target for _asker, target in self._questions()))
+
+    def announced_until(self, last: str) -> set[str]:
+        """The addresses that the host announces, up to one that it certainly does announce."""
+        return self._up_to(last, (target for asker, target in self._questions() if asker == target))
+
+    def answer(self, address: str, asker: str) -> None:
+        """Wait until the host asks for an address in this name, and answer that it is here."""
+        while next(self._questions()) != (asker, address):
+            pass
+        body = struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 2, self._mac, _packed(address), self._mac, _packed(asker))
+        self._wire.send(b"\xff" * 6 + self._mac + b"\x08\x06" + body)
+
+    @property
+    def mac(self) -> str:
+        return self._mac.hex(":")
+
+    def _questions(self) -> Iterator[tuple[str, str]]:
+        """The questions that arrive: in whose name, and for which address."""
         while True:
             frame = self._wire.recv(2048)
-            if frame[12:14] == b"\x08\x06" and frame[20:22] == b"\0\1" and frame[38:42] == _packed(address):
-                return socket.inet_ntop(socket.AF_INET, frame[28:32])
+            if frame[12:14] == b"\x08\x06" and frame[20:22] == b"\0\1":
+                yield socket.inet_ntop(socket.AF_INET, frame[28:32]), socket.inet_ntop(socket.AF_INET, frame[38:42])
+
+    def _up_to(self, last: str, heard: Iterator[str]) -> set[str]:
+        found = {last}
+        for address in heard:
+            found.add(address)
+            if address == last:
+                break
+        return found
 
     def destination_of(self, address: str) -> str:
         """The MAC that the next IPv4 packet to an address goes to."""

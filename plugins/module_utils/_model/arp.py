@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
 from ansible_collections.lvs.vipless.plugins.module_utils._model import values
@@ -29,6 +30,13 @@ def settings(interfaces: Sequence[str], asked: Levels) -> list[tuple[str, Settin
         for option, name in labelled(interfaces)
         for key, level in asked.items()
     ]
+
+
+def refuse_others(options: Mapping[str, Any]) -> None:
+    """The options of method nftables have no meaning beside levels."""
+    for name in ("vips", "source"):
+        if options[name] is not None:
+            raise BadInput(name, options[name], "goes with method nftables.")
 
 
 def labelled(interfaces: Sequence[str]) -> list[tuple[str, str]]:
