@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,17 +19,19 @@ OWN, SECOND, VIP, PREFIX = "10.0.0.2", "10.0.0.3", "203.0.113.10", "203.0.113.64
 SILENT: dict[str, Any] = {"method": "nftables", "vips": [VIP, PREFIX]}
 TABLE = "arp lvs_vipless"
 
-# What each option of SILENT is changed to; None for one that has no meaning here, which its own test shows.
-CHANGES: dict[str, dict[str, Any] | None] = {
+# What each option is changed to, from SILENT; those of the other method from its defaults.
+CHANGES: dict[str, dict[str, Any]] = {
     "method": {"method": "sysctl", "vips": None},
     "vips": {"vips": [VIP]},
     "source": {"source": SECOND},
     "table": {"table": "other"},
     "interfaces": {"interfaces": ["v0"]},
-    "arp_ignore": None,
-    "arp_announce": None,
-    "file": None,
     "state": {"state": "absent"},
+}
+SYSCTL_CHANGES: dict[str, dict[str, Any]] = {
+    "arp_ignore": {"arp_ignore": 8},
+    "arp_announce": {"arp_announce": 1},
+    "file": {"file": "90-arp.conf"},
 }
 
 
@@ -121,14 +124,13 @@ def test_one_interface_falls_silent(netns: Namespace, neighbour: Neighbour) -> N
 
 
 @pytest.mark.parametrize("option", arp_suppress.SPEC.options)
-def test_every_option_changed_alone_is_a_change(netns: Namespace, option: str) -> None:
+def test_every_option_changed_alone_is_a_change(netns: Namespace, tmp_path: Path, option: str) -> None:
     netns.ip(f"address add {SECOND}/24 dev v0")
-    netns.call("arp_suppress", **SILENT)
-    change = CHANGES[option]
-    if change is None:
-        assert option in {"arp_ignore", "arp_announce", "file"}
-        return
-    changed = {**SILENT, **change}
+    start = SILENT if option in CHANGES else {}
+    changed = {**start, **{**CHANGES, **SYSCTL_CHANGES}[option]}
+    if "file" in changed:
+        changed["file"] = str(tmp_path / changed["file"])
+    netns.call("arp_suppress", **start)
     predicted = netns.call("arp_suppress", check=True, **changed)
     assert predicted["changed"]
     assert netns.call("arp_suppress", **changed) == predicted

@@ -114,6 +114,20 @@ def test_file(netns: Namespace, tmp_path: Path) -> None:
     assert held(netns)["v0"] == ("1", "2")
 
 
+def test_an_interface_with_a_dot_in_its_name(netns: Namespace, tmp_path: Path) -> None:
+    netns.ip("link set v1 down")
+    netns.ip("link set v1 name eth0.100")
+    file = tmp_path / "90-arp.conf"
+    netns.call("arp_suppress", interfaces=["eth0.100"], file=str(file))
+    level = "/proc/sys/net/ipv4/conf/eth0.100/arp_ignore"
+    assert netns.run("cat", level) == "1\n"
+    assert not netns.call("arp_suppress", interfaces=["eth0.100"], file=str(file))["changed"]
+    for program in (["sysctl", "-qp"], ["/lib/systemd/systemd-sysctl"]):
+        netns.run("sh", "-c", f"echo 0 > {level}")
+        netns.run(*program, str(file))
+        assert netns.run("cat", level) == "1\n"
+
+
 def test_the_file_of_another_module_is_refused(netns: Namespace, tmp_path: Path) -> None:
     file = tmp_path / "90.conf"
     netns.call("sysctl", values={"net.ipv4.ip_forward": 1}, file=str(file))

@@ -86,6 +86,8 @@ def decode(chain: str, listed: list[Expression]) -> Rule | None:
     interface = match["right"] if match.get("left") == {"meta": {"key": _NAMES[chain]}} else ALL
     mangle = expressions[-1].get("mangle", {}) if expressions else {}
     address = mangle.get("value", "")
+    if not isinstance(interface, str) or not isinstance(address, str):
+        return None
     for does in _BODIES:
         rule = Rule(chain, does, interface, address if does == _WRITES else "")
         if encode(rule) == expressions:
