@@ -29,6 +29,17 @@ def test_rules(silent: tuple[str, ...], sources: tuple[Source, ...], numbers: di
     assert layout.told(found) == (silent, sources)
 
 
+def _on_several(rule: layout.Rule) -> list[object]:
+    """A rule for a set of interfaces, which this collection never writes."""
+    first, *rest = layout.encode(rule)
+    return [{"match": {**first["match"], "right": {"set": ["v0", "v1"]}}}, *rest]
+
+
+@pytest.mark.parametrize("rule", layout.rules(["v0"], [Source("v0", "10.0.0.2")]), ids=str)
+def test_a_rule_for_several_interfaces_is_not_ours(rule: layout.Rule) -> None:
+    assert layout.decode(rule.chain, _on_several(rule)) is None
+
+
 @pytest.mark.parametrize("chain", ["input", "output"])
 @pytest.mark.parametrize("body", [[], [{"accept": None}], [{"drop": None}], [{"counter": {"packets": 0, "bytes": 0}}]])
 def test_another_rule_is_not_ours(chain: str, body: list[object]) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Hashable, Mapping
 from typing import Any, NamedTuple
@@ -14,6 +13,8 @@ from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInpu
 from ansible_collections.lvs.vipless.plugins.module_utils._model import plain, values
 
 _MAC = re.compile(r"[0-9a-f]{2}(?P<between>[:-])(?:[0-9a-f]{2}(?P=between)){4}[0-9a-f]{2}")
+_NO_HOST = re.compile(r"0\.|127\.|22[4-9]\.|23\d\.|255\.255\.255\.255$|::1?$|ff\w\w:")
+"""Unspecified, loopback, multicast and broadcast addresses, in canonical text."""
 _NOBODY = "00:00:00:00:00:00"
 
 
@@ -46,8 +47,7 @@ class Neighbor(NamedTuple):
 def parse(options: Mapping[str, Any], label: str, present: bool) -> Neighbor:
     """The entry that the module's options ask for. One that is to go needs no MAC."""
     family, address = plain.address(label + "address", options["address"])
-    found = ipaddress.ip_address(address)
-    if found.is_multicast or found.is_unspecified or found.is_loopback or address == "255.255.255.255":
+    if _NO_HOST.match(address):
         raise BadInput(label + "address", address, "is not the address of one host on a link.")
     if options["device"] is None:
         raise BadInput(label + "device", None, "is missing: name the interface.")
