@@ -138,8 +138,9 @@ def route_line(route: dict[str, Any], family: str) -> str:
     """The same for a route."""
     prefix = route["dst"] if route["dst"] == "default" or "/" in route["dst"] else ip_network(route["dst"])
     device = f" dev {route['dev']}" if route["type"] == "local" else ""
-    metric = f" metric {route['metric']}" if route.get("metric") else ""
-    return f"{family} {route['type']} {prefix}{device} table {route['table']} proto {route['protocol']}{metric}"
+    rest = f" metric {route['metric']}" if route.get("metric") else ""
+    rest += f" src {route['prefsrc']}" if "prefsrc" in route else ""
+    return f"{family} {route['type']} {prefix}{device} table {route['table']} proto {route['protocol']}{rest}"
 
 
 class Case(NamedTuple):

@@ -80,25 +80,28 @@ def _run(
     os.close(writing)
     if kill_after is None or once_it_writes:
         os.read(reading, 1)
-    begun = time.monotonic()
+    begun = written = time.monotonic()
     if kill_after is None:
+        while os.read(reading, 1):
+            written = time.monotonic()
         assert os.waitpid(child, 0)[1] == 0
     else:
         time.sleep(kill_after)
         os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)
     os.close(reading)
-    ended = time.monotonic()
-    return Run(ended - started, ended - begun)
+    return Run(time.monotonic() - started, written - begun)
 
 
 def _tell_when_it_writes(pipe: int) -> None:
-    """Patch this process, which is about to run a module: one byte before anything goes to the kernel."""
-    for owner, name in ((Session, "batch"), (nft, "transaction")):
+    """Patch this process, which is about to run a module: one byte before anything goes to the kernel, one after."""
+    for owner, name in ((Session, "batch"), (nft, "script")):
         original = getattr(owner, name)
 
         def telling(*args: Any, original: Any = original) -> Any:
             os.write(pipe, b"!")
-            return original(*args)
+            result = original(*args)
+            os.write(pipe, b"!")
+            return result
 
         setattr(owner, name, telling)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Union
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
-from ansible_collections.lvs.vipless.plugins.module_utils._model import mark, plain, values
+from ansible_collections.lvs.vipless.plugins.module_utils._model import plain, values
 from ansible_collections.lvs.vipless.plugins.module_utils._model.arp import ALL
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
 
@@ -94,7 +94,7 @@ def parse(options: Mapping[str, Any], present: bool) -> Wanted:
         raise BadInput("source", source[1], "is not an IPv4 address.")
     if source[1] and is_within(source[1], vips):
         raise BadInput("source", source[1], "is one of the VIPs, in whose name nobody is to be asked.")
-    table = mark.table_name("table", options["table"])
+    table = values.nft_table("table", options["table"])
     return Wanted(table, vips, options["vips"] is not None, list(dict.fromkeys(options["interfaces"])), source[1])
 
 

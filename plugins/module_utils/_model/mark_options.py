@@ -22,7 +22,6 @@ from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import (
 from ansible_collections.lvs.vipless.plugins.module_utils._model.mark_overlap import overlap, vip_text
 
 _PORT = re.compile(r"([a-z0-9]+)(?:/([0-9]+)(?:-([0-9]+))?)?")
-_TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,254}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_.:@+-]{1,15}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _ONE_FAMILY = {"icmp": values.IPV4, "icmpv6": values.IPV6}
@@ -64,9 +63,7 @@ def parse(options: Mapping[str, Any], label: str = "", needs_mark: bool = True) 
 
 def table(params: Mapping[str, Any], marks: Sequence[tuple[str, Mark]]) -> Table:
     """The table with what is asked of it as a whole."""
-    name, hooks, macs = params["table"], params["hooks"], params["exclude_macs"]
-    if not _TABLE_NAME.fullmatch(name):
-        raise BadInput("table", name, "is not a table's name (letters, digits, '_', '.', '-'; not a digit first).")
+    name, hooks, macs = values.nft_table("table", params["table"]), params["hooks"], params["exclude_macs"]
     if hooks is not None and not hooks:
         raise BadInput("hooks", hooks, "is empty: name at least one hook.")
     for option, mark in marks:

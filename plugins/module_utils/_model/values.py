@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Hashable, Iterable
 from typing import Protocol, TypeVar, Union
 
@@ -26,6 +27,7 @@ PROTOCOLS = {"kernel": 2, "boot": 3, "static": 4}
 """Numbers of include/uapi/linux/rtnetlink.h that are the same on every host."""
 TRANSPORTS = {"tcp": 6, "udp": 17, "sctp": 132}
 """The protocols with ports that IPVS balances (IANA, Protocol Numbers)."""
+_NFT_TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,254}")
 TABLES = {"default": 253, "main": 254, "local": 255}
 
 Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
@@ -114,6 +116,13 @@ def interface(option: str, text: str) -> str:
     """An interface name as the kernel takes it: 1 to 15 bytes, no white space, no slash (net/core/dev.c)."""
     if not text or len(text.encode()) > 15 or "/" in text or any(c.isspace() for c in text) or text in {".", ".."}:
         raise BadInput(option, text, "is not an interface name (1 to 15 characters, no space, no slash).")
+    return text
+
+
+def nft_table(option: str, text: str) -> str:
+    """The name of an nftables table as every command of nft takes it."""
+    if not _NFT_TABLE.fullmatch(text):
+        raise BadInput(option, text, "is not a table's name (letters, digits, '_', '.', '-'; not a digit first).")
     return text
 
 
