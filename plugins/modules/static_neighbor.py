@@ -146,7 +146,8 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     owner = values.protocol("purge_protocol", params["purge_protocol"])
     everything = [(family, proxy) for family in values.FAMILIES.values() for proxy in (False, True)]
     with Session(read_only=check_mode) as session:
-        tables = NeighborTables(session, everything if purge else ((n.family, n.proxy) for n in named))
+        where = everything if purge else [(n.family, n.proxy) for n in named]
+        tables = NeighborTables(session, where, {owner, *(n.protocol for n in named)})
         result = converge(tables, ownership.desired(named, present, owner if purge else 0), check_mode)
     return {**result, "warnings": lacking(named) if present else []}
 
