@@ -4,7 +4,9 @@ asks."""
 from __future__ import annotations
 
 import socket
+import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -234,3 +236,20 @@ def test_ipv6_proxy_answers_where_the_host_forwards_and_proxies(
     _write(netns, **{f"net__ipv6__conf__{where}__proxy_ndp": 1})
     assert netns.call("static_neighbor", **PROXIES[1])["warnings"] == []
     assert neighbour.neighbour_answers(PROXIED6, own) == {PROXIED6, own}
+
+
+def test_another_process_with_proxies_of_its_own_is_not_in_the_way(netns: Namespace, tmp_path: Path) -> None:
+    ours = [{"address": f"2001:db8:e::{place:x}", "device": "v0", "proxy": True} for place in range(1, 1001)]
+    netns.call("static_neighbor", neighbors=ours)
+    for verb in ("add", "del"):
+        lines = [f"neigh {verb} proxy 2001:db8:c::{place:x} dev v0" for place in range(1, 1001)]
+        (tmp_path / verb).write_text("\n".join(lines) + "\n")
+    running = tmp_path / "running"
+    running.touch()
+    loop = 'while test -e "$0"; do ip -batch "${0%/*}/add" && ip -batch "${0%/*}/del" || exit 1; done'
+    with subprocess.Popen(["ip", "netns", "exec", netns.name, "sh", "-c", loop, str(running)]) as other:
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            assert not netns.call("static_neighbor", check=True, neighbors=ours, purge=True)["changed"]
+        running.unlink()
+    assert other.returncode == 0
