@@ -447,7 +447,7 @@ def test_a_table_that_changed_meanwhile_is_read_again(netns: Namespace, monkeypa
     def overtaken(table: mark_table.MarkTable, plan: Any) -> None:
         check(table, plan)
         with netns.entered():
-            nft.script("", [f"add element {T} v4_ports {{ 198.51.100.0/24 . 6 . 80 : accept }}"])
+            nft.transaction("", [f"add element {T} v4_ports {{ 198.51.100.0/24 . 6 . 80 : accept }}"])
 
     monkeypatch.setattr(mark_table.MarkTable, "check", overtaken)
     wanted = [WEB, {"vips": ["198.51.100.0/25"], "ports": ["tcp/80"], "mark": "0x10001"}]

@@ -95,7 +95,7 @@ def _run(
 
 def _tell_when_it_writes(pipe: int) -> None:
     """Patch this process, which is about to run a module: one byte before anything goes to the kernel, one after."""
-    for owner, name in ((Session, "batch"), (nft, "script")):
+    for owner, name in ((Session, "batch"), (nft, "transaction")):
         original = getattr(owner, name)
 
         def telling(*args: Any, original: Any = original) -> Any:

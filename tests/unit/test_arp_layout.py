@@ -46,9 +46,16 @@ def test_another_rule_is_not_ours(chain: str, body: list[object]) -> None:
     assert layout.decode(chain, body) is None
 
 
-@pytest.mark.parametrize("text", ["203.0.113.10", "203.0.113.64/26", "203.0.113.1-203.0.113.6"])
-def test_elements(text: str) -> None:
-    assert layout.vip_of(layout.element(Vip(text))) == Vip(text)
+@pytest.mark.parametrize(
+    ("element", "text"),
+    [
+        ("203.0.113.10", "203.0.113.10"),
+        ({"prefix": {"addr": "203.0.113.64", "len": 26}}, "203.0.113.64/26"),
+        ({"range": ["203.0.113.1", "203.0.113.6"]}, "203.0.113.1-203.0.113.6"),
+    ],
+)
+def test_elements(element: object, text: str) -> None:
+    assert layout.vip_of({"concat": [element, "ip"]}) == Vip(text)
 
 
 @pytest.mark.parametrize(

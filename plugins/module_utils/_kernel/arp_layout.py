@@ -9,7 +9,7 @@ one (net/netfilter/nft_set_pipapo.c); the second is the kind of address that ARP
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.lvs.vipless.plugins.module_utils._model.arp import ALL
@@ -60,6 +60,15 @@ _BODIES: dict[str, list[Expression]] = {
     _WRITES: [_REQUEST, _is_vip(_SENDER)],
     "drops other questions": [_REQUEST, _is_vip(_SENDER), _DROP],
 }
+_SENDS = f"arp saddr ip . arp ptype @{SET}"
+_WORDS = {
+    "drops questions": f"arp operation request arp daddr ip . arp ptype @{SET} drop",
+    "drops answers": f"arp operation reply {_SENDS} drop",
+    "drops announcements": f"{_SENDS} arp daddr ip . arp ptype @{SET} drop",
+    _WRITES: f"arp operation request {_SENDS} arp saddr ip set ",
+    "drops other questions": f"arp operation request {_SENDS} drop",
+}
+"""The same as nft(8) reads it."""
 
 
 def rules(silent: Sequence[str], sources: Sequence[Source]) -> list[Rule]:
@@ -73,7 +82,7 @@ def rules(silent: Sequence[str], sources: Sequence[Source]) -> list[Rule]:
 
 
 def encode(rule: Rule) -> list[Expression]:
-    """A rule as nft takes it."""
+    """A rule as nft lists it, but for numbers."""
     where = [] if rule.interface == ALL else [_equals({"meta": {"key": _NAMES[rule.chain]}}, rule.interface)]
     writes = [{"mangle": {"key": _arp(_SENDER), "value": rule.address}}] if rule.does == _WRITES else []
     return [*where, *_BODIES[rule.does], *writes]
@@ -103,15 +112,6 @@ def told(found: Iterable[Rule | None]) -> tuple[tuple[str, ...], tuple[Source, .
     return tuple(sorted(silent)), tuple(sorted(sources.values()))
 
 
-def element(vip: Vip) -> Expression:
-    """A VIP as an element of the set."""
-    address, slash, length = vip.vip.partition("/")
-    first: Expression = {"prefix": {"addr": address, "len": int(length)}} if slash else address
-    if "-" in address:
-        first = {"range": address.split("-")}
-    return {"concat": [first, "ip"]}
-
-
 def vip_of(listed: Expression) -> Vip | None:
     """An element of the set as a VIP; None for one that is not ours."""
     fields = listed.get("concat", []) if isinstance(listed, dict) else []
@@ -131,12 +131,10 @@ def is_set(listed: dict[str, Expression]) -> bool:
     return kind == (SET, SET_TYPE) and listed.get("flags") in (["interval"], "interval")
 
 
-def steps(table: str, chain: str, wanted: Iterable[Rule]) -> Iterator[dict[str, Any]]:
-    """The commands that add a chain's rules."""
-    for rule in wanted:
-        if rule.chain == chain:
-            body = {"family": FAMILY, "table": table, "chain": chain, "expr": encode(rule)}
-            yield {"add": {"rule": body}}
+def written(rule: Rule) -> str:
+    """A rule as nft(8) reads it."""
+    where = "" if rule.interface == ALL else f'{_NAMES[rule.chain]} "{rule.interface}" '
+    return where + _WORDS[rule.does] + rule.address
 
 
 def _named(expression: Expression) -> Expression:

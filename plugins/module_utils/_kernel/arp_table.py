@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import addresses, nft
@@ -72,6 +71,7 @@ class ArpTable:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._place = f"{layout.FAMILY} {name}"
         self._content = _Content()
 
     def read(self) -> list[Entry]:
@@ -96,7 +96,7 @@ class ArpTable:
         gone = plan.removals()
         added = [*plan.additions(), *(after for _before, after in plan.edits())]
         if any(isinstance(entry, Table) for entry in plan.removals()):
-            commands = [{"delete": {"table": {"family": layout.FAMILY, "name": self._name}}}]
+            commands = [f"delete table {self._place}"]
         else:
             commands = list(self._commands(gone, added))
         nft.transaction(f"the table {layout.FAMILY} {self._name}", commands)
@@ -128,32 +128,32 @@ class ArpTable:
         reason = f"the table {layout.FAMILY} {self._name} of this host has {what}, which this module did not make."
         return Refused("table", self._name, f"{reason} Choose another name, or remove that.")
 
-    def _commands(self, gone: list[Entry], added: list[Entry]) -> Iterator[nft.Json]:
+    def _commands(self, gone: list[Entry], added: list[Entry]) -> Iterator[str]:
         """Each step after those that it needs. The rules are few: where one changes, all are written anew."""
         for table in added:
             if isinstance(table, Table):
-                yield {"add": {"table": {"family": layout.FAMILY, "name": self._name}}}
+                yield f"add table {self._place}"
                 if not self._content.has_set:
-                    yield self._step("add", "set", layout.SET, type=layout.SET_TYPE, flags=["interval"])
+                    kind = " . ".join(layout.SET_TYPE)
+                    yield f"add set {self._place} {layout.SET} {{ type {kind}; flags interval; }}"
                 yield from self._chains(layout.rules(table.silent, table.sources))
         yield from self._elements("delete", gone)
         yield from self._elements("add", added)
 
-    def _chains(self, rules: list[layout.Rule]) -> Iterator[nft.Json]:
-        for name, hook in layout.HOOKS.items():
+    def _chains(self, rules: list[layout.Rule]) -> Iterator[str]:
+        for name in layout.HOOKS:
             if name in self._content.hooks:
-                yield self._step("flush", "chain", name)
+                yield f"flush chain {self._place} {name}"
             if not self._content.is_hooked(name):
                 if name in self._content.hooks:
-                    yield self._step("delete", "chain", name)
-                yield self._step("add", "chain", name, **hook)
-            yield from layout.steps(self._name, name, rules)
+                    yield f"delete chain {self._place} {name}"
+                yield f"add chain {self._place} {name} {{ type filter hook {name} priority 0; policy accept; }}"
+            for rule in rules:
+                if rule.chain == name:
+                    yield f"add rule {self._place} {name} {layout.written(rule)}"
 
-    def _elements(self, step: str, entries: Iterable[Entry]) -> Iterator[nft.Json]:
+    def _elements(self, step: str, entries: Iterable[Entry]) -> Iterator[str]:
         """One command for all: nft takes many elements of one command at once, and commands one by one."""
-        elements = [layout.element(entry) for entry in entries if isinstance(entry, Vip)]
+        elements = ", ".join(f"{entry.vip} . ip" for entry in entries if isinstance(entry, Vip))
         if elements:
-            yield self._step(step, "element", layout.SET, elem=elements)
-
-    def _step(self, step: str, kind: str, name: str, **attributes: Any) -> nft.Json:
-        return {step: {kind: {"family": layout.FAMILY, "table": self._name, "name": name, **attributes}}}
+            yield f"{step} element {self._place} {layout.SET} {{ {elements} }}"

@@ -82,7 +82,7 @@ class MarkTable:
         done: list[str] = []
         try:
             for name, commands in phases.items():
-                nft.script(f"the table {_FAMILY} {self._name}", commands)
+                nft.transaction(f"the table {_FAMILY} {self._name}", commands)
                 done.append(name)
         except ProgramFailed as error:
             self.read()
