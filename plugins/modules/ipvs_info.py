@@ -79,6 +79,15 @@ services:
       description: Prefix length, or an IPv4 netmask that is none.
       returned: for a persistent service
       type: str
+    flags:
+      description: Flags of the service, as of O(lvs.vipless.ipvs_service#module:services[].flags).
+      returned: where there are any
+      type: list
+      elements: str
+    persistence_engine:
+      description: Name of the persistence engine.
+      returned: where there is one
+      type: str
     destinations:
       description: The realservers, sorted by address and port.
       type: list
@@ -96,6 +105,23 @@ services:
         weight:
           description: Weight.
           type: int
+        upper_threshold:
+          description: With so many connections the destination gets no new ones.
+          returned: where there is one, and so for the lower
+          type: int
+        lower_threshold:
+          description: Below so many connections the destination gets new ones again.
+          type: int
+        tunnel_type:
+          description: V(gue) or V(gre).
+          returned: for a tunnel that is not of type ipip, and so for what belongs to it
+          type: str
+        tunnel_port:
+          description: UDP port of the tunnel.
+          type: int
+        tunnel_checksum:
+          description: V(none), V(csum) or V(remcsum).
+          type: str
         active_connections:
           description: TCP and SCTP connections that are established. Only in RV(services).
           type: int

@@ -16,7 +16,7 @@ description:
     address and port within its service.
   - Everything else is changed in place. Nothing is flushed, or removed to be added again, so that established
     connections stay.
-  - What this module has no option for is kept as it is found, such as thresholds and the kind of a tunnel.
+  - What is not given is kept as it is found, such as thresholds and the kind of a tunnel, but for what has a default.
   - IPVS services carry no mark of their owner. See O(purge) for what that means.
 author:
   - lvs.vipless contributors (@lvs-vipless)
@@ -74,6 +74,21 @@ options:
             it can be a netmask such as V(255.255.255.0).
           - Each address is a client of its own if this is not given.
         type: str
+      flags: &flags
+        description:
+          - V(one-packet) chooses a destination for each packet of UDP anew. The others belong to the scheduler that
+            they begin with. C(-fallback) takes another destination where the chosen one is drained, and C(-port) hashes
+            the source port too.
+          - As they are if not given, and none for a new service. An empty list removes all.
+        type: list
+        elements: str
+        choices: [one-packet, sh-fallback, sh-port, mh-fallback, mh-port]
+      persistence_engine: &persistence_engine
+        description:
+          - What a persistent service knows a client by in place of its address, such as V(sip). Its module must be in
+            the kernel or on disk.
+          - As it is if not given, and none for a new service. An empty text removes it.
+        type: str
       destinations: &destinations
         description:
           - The realservers. If this is not given, the destinations stay as they are found. An empty list removes all.
@@ -101,6 +116,32 @@ options:
             description: Share of the connections, 0 to 65535. With 0 the destination gets no new ones.
             type: int
             default: 1
+          upper_threshold:
+            description:
+              - With so many connections the destination gets no new ones. 0 stands for no limit.
+              - As it is if not given, and 0 for a new destination.
+            type: int
+          lower_threshold:
+            description:
+              - Below so many connections the destination gets new ones again. With 0 that is three quarters of the
+                upper threshold.
+              - As it is if not given, and 0 for a new destination.
+            type: int
+          tunnel_type:
+            description:
+              - What packets are put into with O(services[].destinations[].forwarding=tunnel).
+              - As it is if not given, with all that belongs to it, and V(ipip) for a new destination.
+            type: str
+            choices: [ipip, gue, gre]
+          tunnel_port:
+            description: UDP port that packets of O(services[].destinations[].tunnel_type=gue) go to. Required there.
+            type: int
+          tunnel_checksum:
+            description:
+              - V(csum) gives the outer packet a checksum, V(remcsum) leaves the inner one to it.
+              - V(none) with O(services[].destinations[].tunnel_type) if not given.
+            type: str
+            choices: [none, csum, remcsum]
   fwmark:
     description: See O(services[].fwmark). Either this, O(vip) or O(services) is required.
     type: str
@@ -113,6 +154,8 @@ options:
   scheduler: *scheduler
   persistent: *persistent
   persistent_netmask: *persistent_netmask
+  flags: *flags
+  persistence_engine: *persistence_engine
   destinations: *destinations
   state:
     description: Whether the services should exist. V(absent) removes them with all their destinations.
@@ -170,6 +213,28 @@ EXAMPLES = r"""
     persistent_netmask: "24"
     destinations:
       - {address: 10.0.0.11, port: 8080, forwarding: masquerade}
+
+- name: Names are looked up anywhere, a packet at a time, by way of other networks
+  lvs.vipless.ipvs_service:
+    vip: 203.0.113.10
+    protocol: udp
+    port: 53
+    scheduler: mh
+    flags: [one-packet, mh-fallback, mh-port]
+    destinations:
+      - {address: 192.0.2.1, forwarding: tunnel, tunnel_type: gue, tunnel_port: 6080, tunnel_checksum: remcsum}
+      - {address: 192.0.2.2, forwarding: tunnel, tunnel_type: gre, tunnel_checksum: csum}
+      - {address: 192.0.2.3, upper_threshold: 1000, lower_threshold: 800}
+
+- name: A telephone call stays with its destination, whichever address it comes from
+  lvs.vipless.ipvs_service:
+    vip: 203.0.113.10
+    protocol: udp
+    port: 5060
+    persistent: 60
+    persistence_engine: sip
+    destinations:
+      - address: 10.0.0.11
 """
 
 RETURN = r"""
@@ -201,6 +266,9 @@ DESTINATION = {
     "port": {"type": "int"},
     "forwarding": {"type": "str", "choices": list(ipvs.FORWARDING), "default": "direct"},
     "weight": {"type": "int", "default": 1},
+    **{name: {"type": "int"} for name in ("upper_threshold", "lower_threshold", "tunnel_port")},
+    "tunnel_type": {"type": "str", "choices": list(ipvs.TUNNEL_TYPES)},
+    "tunnel_checksum": {"type": "str", "choices": list(ipvs.TUNNEL_CHECKSUMS)},
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "fwmark": {"type": "str"},
@@ -211,6 +279,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "scheduler": {"type": "str", "default": "wlc"},
     "persistent": {"type": "int"},
     "persistent_netmask": {"type": "str"},
+    "flags": {"type": "list", "elements": "str", "choices": list(ipvs.FLAGS)},
+    "persistence_engine": {"type": "str"},
     "destinations": {"type": "list", "elements": "dict", "options": DESTINATION},
 }
 SPEC = one_or_many("services", OPTIONS, identity="fwmark", alternative="vip").merge(
@@ -229,7 +299,8 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     entries = objects(params, "services", OPTIONS)
     desired, in_scope = ipvs_options.desired(params, entries)
     if desired.present:
-        ipvs_modules.require((f"{label}scheduler", entry["scheduler"]) for label, entry in entries)
+        names = ("scheduler", "persistence_engine")
+        ipvs_modules.require(*([(f"{label}{name}", entry[name]) for label, entry in entries] for name in names))
     with Session(NETLINK_GENERIC, read_only=check_mode) as session:
         return converge(ServiceTable(session, in_scope), desired, check_mode)
 

@@ -123,7 +123,8 @@ def call(module: str, *, check: bool = False, **params: Any) -> dict[str, Any]:
     loaded = importlib.import_module(f"ansible_collections.lvs.vipless.plugins.modules.{module}")
     spec = loaded.SPEC.to_kwargs()
     spec.pop("supports_check_mode")
-    result = ModuleArgumentSpecValidator(**spec).validate(params)
+    # As JSON hands them over: no object stands in two places, which the validator would change twice.
+    result = ModuleArgumentSpecValidator(**spec).validate(json.loads(json.dumps(params)))
     if result.error_messages:
         raise ValueError("; ".join(result.error_messages))
     answer: dict[str, Any] = loaded.run(result.validated_parameters, check)

@@ -14,7 +14,13 @@ V4, V6 = 2, 10
 MARK = ServiceId(V4, fwmark=0x10001)
 WEB = ServiceId(V6, 0, 6, "2001:db8:f::10", 80)
 SERVICE_OPTIONS = dict.fromkeys(
-    ("fwmark", "family", "vip", "protocol", "port", "persistent", "persistent_netmask", "destinations")
+    (
+        *("fwmark", "family", "vip", "protocol", "port", "persistent", "persistent_netmask"),
+        *("flags", "persistence_engine", "destinations"),
+    )
+)
+SERVER_OPTIONS = dict.fromkeys(
+    ("upper_threshold", "lower_threshold", "tunnel_type", "tunnel_port", "tunnel_checksum", "port")
 )
 MODULE_OPTIONS = {
     "state": "present",
@@ -30,7 +36,7 @@ def service(**options: Any) -> dict[str, Any]:
 
 
 def server(address: str, **options: Any) -> dict[str, Any]:
-    return {"address": address, "port": None, "forwarding": "direct", "weight": 1, **options}
+    return {**SERVER_OPTIONS, "address": address, "forwarding": "direct", "weight": 1, **options}
 
 
 def plan(current: list[Entry], *services: dict[str, Any], **options: Any) -> Plan[Entry]:

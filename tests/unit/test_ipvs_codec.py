@@ -131,12 +131,12 @@ def test_noise_of_the_kernel_is_left_out() -> None:
             attribute(9, bytes([255, 0, 0, 0])),
         )
     )
-    assert ipvs_codec.decode_service(data) == Service(identity, "rr", None, "32", 0x4)
+    assert ipvs_codec.decode_service(data) == Service(identity, "rr", None, "32", 0x4, "")
 
 
 def test_old_kernels_name_no_family_and_no_tunnel() -> None:
     identity = ServiceId(10, fwmark=1)
-    destination = Destination(identity, "2001:db8:a::11", 80, 2, 1)
+    destination = Destination(identity, "2001:db8:a::11", 80, 2, 1, *[0] * 5)
     old = [(number, value) for number, value in attributes(ipvs_codec.encode_destination(destination)) if number < 11]
     data = b"".join(attribute(number, value) for number, value in old)
     assert ipvs_codec.decode_destination(identity, data) == destination

@@ -67,7 +67,7 @@ def encode_service(service: Service) -> bytes:
     parts = [
         encode_id(service.id),
         attribute(_SCHEDULER, service.scheduler.encode() + b"\0"),
-        attribute(_FLAGS, _BOTH_U32.pack(service.flags | persistent, FULL_MASK)),
+        attribute(_FLAGS, _BOTH_U32.pack((service.flags or 0) | persistent, FULL_MASK)),
         attribute(_TIMEOUT, _U32.pack(service.persistent or 0)),
         attribute(_NETMASK, _netmask(service)),
     ]
@@ -90,11 +90,11 @@ def encode_destination(destination: Destination) -> bytes:
             encode_destination_id(destination),
             attribute(_FORWARDING, _U32.pack(destination.forwarding)),
             attribute(_WEIGHT, _U32.pack(destination.weight)),
-            attribute(_UPPER, _U32.pack(destination.upper_threshold)),
-            attribute(_LOWER, _U32.pack(destination.lower_threshold)),
-            attribute(_TUNNEL_TYPE, bytes([destination.tunnel_type])),
-            attribute(_TUNNEL_PORT, _BE16.pack(destination.tunnel_port)),
-            attribute(_TUNNEL_FLAGS, _U16.pack(destination.tunnel_flags)),
+            attribute(_UPPER, _U32.pack(destination.upper_threshold or 0)),
+            attribute(_LOWER, _U32.pack(destination.lower_threshold or 0)),
+            attribute(_TUNNEL_TYPE, bytes([destination.tunnel_type or 0])),
+            attribute(_TUNNEL_PORT, _BE16.pack(destination.tunnel_port or 0)),
+            attribute(_TUNNEL_FLAGS, _U16.pack(destination.tunnel_flags or 0)),
         )
     )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Missing
@@ -19,6 +19,7 @@ _ON_DISK = Path("/lib/modules")
 _LISTS = ("modules.dep", "modules.builtin")
 
 _PREFIX = "ip_vs_"
+_ENGINE_PREFIX = "ip_vs_pe_"
 _NOT_SCHEDULERS = ("ftp", "pe_")
 
 
@@ -27,8 +28,9 @@ def loaded() -> bool:
     return _TABLE.exists()
 
 
-def require(schedulers: Iterable[tuple[str, str]]) -> None:
-    """Raise Missing where the kernel has no ip_vs, BadInput for the first (option, name) that is no scheduler of it.
+def require(schedulers: Iterable[tuple[str, str]], engines: Iterable[tuple[str, str | None]]) -> None:
+    """Raise Missing where the kernel has no ip_vs, BadInput for the first (option, name) that is no scheduler or no
+    persistence engine of it.
 
     Loads nothing. Where nothing on disk tells what belongs to this kernel, the names are left to the kernel.
     """
@@ -41,10 +43,17 @@ def require(schedulers: Iterable[tuple[str, str]]) -> None:
         )
     if there is None:
         return
-    known = sorted(filter(None, map(_scheduler, there | {path.name for path in _IN_USE.glob(f"{_PREFIX}*")})))
-    for option, name in schedulers:
+    modules = there | {path.name for path in _IN_USE.glob(f"{_PREFIX}*")}
+    _require_among("scheduler", schedulers, sorted(filter(None, map(_scheduler, modules))))
+    found = sorted(name[len(_ENGINE_PREFIX) :] for name in modules if name.startswith(_ENGINE_PREFIX))
+    _require_among("persistence engine", ((option, name) for option, name in engines if name), found)
+
+
+def _require_among(what: str, named: Iterable[tuple[str, str | None]], known: Sequence[str]) -> None:
+    for option, name in named:
         if name not in known:
-            raise BadInput(option, name, f"is not a scheduler of this kernel; it has {', '.join(known)}.")
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise BadInput(option, name, f"is not a {what} of this kernel; {has}.")
 
 
 def load() -> str:

@@ -18,8 +18,15 @@ FORWARDING_FOUND = {**FORWARDING, "local": 1, "bypass": 4}
 """All that a service can hold. The other two cannot be asked for."""
 TUNNEL_TYPES = {"ipip": 0, "gue": 1, "gre": 2}
 """IP_VS_CONN_F_TUNNEL_TYPE_…"""
-FLAGS = {"ops": 0x4, "flag-1": 0x8, "flag-2": 0x10}
-"""IP_VS_SVC_F_…, as ipvsadm(8) names them: one-packet scheduling and the two flags that schedulers read."""
+TUNNEL_CHECKSUMS = {"none": 0, "csum": 1, "remcsum": 2}
+"""IP_VS_TUNNEL_ENCAP_FLAG_…: no checksum, one of the outer packet, or that and the inner one left to it."""
+ONE_PACKET = 0x4
+_SCHEDULER_FLAGS = {"sh": ("sh-fallback", "sh-port"), "mh": ("mh-fallback", "mh-port")}
+"""What a scheduler calls its two flags."""
+FLAGS = {"one-packet": ONE_PACKET}
+for _names in _SCHEDULER_FLAGS.values():
+    FLAGS.update(zip(_names, (0x8, 0x10)))
+"""IP_VS_SVC_F_…, as ipvsadm(8) names them."""
 SINGLE_CLIENT = {values.IPV4: "32", values.IPV6: "128"}
 """The netmask under which every client is one of its own."""
 
@@ -43,14 +50,15 @@ class ServiceId(NamedTuple):
 
 class Service(NamedTuple):
     """One service. ``persistent`` is its timeout in seconds, or None; ``netmask`` a prefix length, or an IPv4 mask
-    that is none. ``flags`` (beside persistence) and ``engine`` are kept as found."""
+    that is none. ``flags`` are those beside persistence. They and ``engine`` are None where they were not asked for:
+    they stay as they are, or become none."""
 
     id: ServiceId
     scheduler: str
     persistent: int | None = None
     netmask: str = ""
-    flags: int = 0
-    engine: str = ""
+    flags: int | None = None
+    engine: str | None = None
 
     @property
     def key(self) -> Hashable:
@@ -62,24 +70,25 @@ class Service(NamedTuple):
         if self.persistent is not None:
             words += ["persistent", str(self.persistent)]
             words += ["netmask", self.netmask] if self.netmask != SINGLE_CLIENT[self.id.family] else []
-        words += [name for name, bit in FLAGS.items() if self.flags & bit]
+        words += flag_names(self)
         words += ["engine", self.engine] if self.engine else []
         return " ".join(words)
 
 
 class Destination(NamedTuple):
-    """One realserver of a service. The thresholds and all of the tunnel but that it is one are kept as found."""
+    """One realserver of a service. Thresholds, and all of the tunnel but that it is one, are None where they were not
+    asked for: they stay as they are, or become 0."""
 
     service: ServiceId
     address: str
     port: int
     forwarding: int
     weight: int
-    upper_threshold: int = 0
-    lower_threshold: int = 0
-    tunnel_type: int = 0
-    tunnel_port: int = 0
-    tunnel_flags: int = 0
+    upper_threshold: int | None = None
+    lower_threshold: int | None = None
+    tunnel_type: int | None = None
+    tunnel_port: int | None = None
+    tunnel_flags: int | None = None
 
     @property
     def key(self) -> Hashable:
@@ -91,8 +100,11 @@ class Destination(NamedTuple):
         words = [self.service.line, "server", _endpoint(self.address, self.port)]
         words += [values.name_of(FORWARDING_FOUND, self.forwarding), "weight", str(self.weight)]
         if self.tunnel_type or self.tunnel_port or self.tunnel_flags:
-            kind = values.name_of(TUNNEL_TYPES, self.tunnel_type)
-            words += ["tunnel-type", kind, "tunnel-port", str(self.tunnel_port), "tunnel-flags", str(self.tunnel_flags)]
+            words += ["tunnel-type", values.name_of(TUNNEL_TYPES, self.tunnel_type or 0)]
+            words += ["tunnel-port", str(self.tunnel_port)] if self.tunnel_port else []
+            words += (
+                ["tunnel-checksum", values.name_of(TUNNEL_CHECKSUMS, self.tunnel_flags)] if self.tunnel_flags else []
+            )
         words += ["upper", str(self.upper_threshold)] if self.upper_threshold else []
         words += ["lower", str(self.lower_threshold)] if self.lower_threshold else []
         return " ".join(words)
@@ -110,11 +122,21 @@ def service_of(entry: Entry) -> ServiceId:
 def keep_found(wanted: Entry, found: Entry, keep_weights: bool) -> Entry:
     """What is asked for, with all that is not asked for as it was found: the kernel only takes whole records."""
     if isinstance(wanted, Service) and isinstance(found, Service):
-        return wanted._replace(flags=found.flags, engine=found.engine)
+        return wanted._replace(
+            flags=found.flags if wanted.flags is None else wanted.flags,
+            engine=found.engine if wanted.engine is None else wanted.engine,
+        )
     if isinstance(wanted, Destination) and isinstance(found, Destination):
-        weight = found.weight if keep_weights else wanted.weight
-        return found._replace(forwarding=wanted.forwarding, weight=weight)
+        asked = [has if want is None else want for want, has in zip(wanted, found)]
+        target = Destination._make(asked)
+        return target._replace(weight=found.weight) if keep_weights else target
     return wanted
+
+
+def flag_names(service: Service) -> list[str]:
+    """The flags of a service, those that its scheduler has no name for as ``flag-1`` and ``flag-2``."""
+    names = ("one-packet", *_SCHEDULER_FLAGS.get(service.scheduler, ("flag-1", "flag-2")))
+    return [name for name, bit in zip(names, (ONE_PACKET, 0x8, 0x10)) if (service.flags or 0) & bit]
 
 
 def netmask_text(mask: str) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -18,6 +19,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
 _MOST_SECONDS = 31 * 24 * 3600
 _MOST_WEIGHT = 65535
 _MOST_PORT = 65535
+_MOST_CONNECTIONS = 0x7FFFFFFF
 _BROADCAST = "255.255.255.255"
 _SCHEDULER = re.compile(r"[A-Za-z0-9_-]{1,15}")
 """IP_VS_SCHEDNAME_MAXLEN is 16, the end included."""
@@ -34,7 +36,10 @@ def parse(options: Mapping[str, Any], label: str = "") -> list[tuple[str, Entry]
         values.number(label + "persistent", persistent, 1, _MOST_SECONDS)
     elif identity.vip and not identity.port:
         raise BadInput(label + "port", 0, "stands for every port, which IPVS only balances with persistent.")
-    service = Service(identity, scheduler, persistent, _netmask(options, label, identity.family))
+    netmask = _netmask(options, label, identity.family)
+    service = Service(
+        identity, scheduler, persistent, netmask, _flags(options, label, identity), _engine(options, label)
+    )
     found: list[tuple[str, Entry]] = [(label, service)]
     for place, entry in enumerate(options["destinations"] or []):
         where = f"{label}destinations[{place}]."
@@ -149,4 +154,63 @@ def _destination(options: Mapping[str, Any], label: str, service: ServiceId) -> 
             label + "port", port, f"is not the service's, {service.port}: only forwarding: masquerade can change it."
         )
     weight = values.number(label + "weight", options["weight"], 0, _MOST_WEIGHT)
-    return Destination(service, str(address), port, forwarding, weight)
+    thresholds = _thresholds(options, label)
+    return Destination(service, str(address), port, forwarding, weight, *thresholds, *_tunnel(options, label))
+
+
+def _flags(options: Mapping[str, Any], label: str, identity: ServiceId) -> int | None:
+    names = options["flags"]
+    if names is None:
+        return None
+    for name in names:
+        scheduler, dash, _rest = name.partition("-")
+        if name == "one-packet":
+            if identity.vip and identity.protocol != values.TRANSPORTS["udp"]:
+                raise BadInput(label + "flags", name, "is for services by udp or fwmark only.")
+        elif dash and scheduler != options["scheduler"]:
+            raise BadInput(label + "flags", name, f"is for scheduler {scheduler} only, not {options['scheduler']}.")
+    return functools.reduce(operator.or_, (ipvs.FLAGS[name] for name in names), 0)
+
+
+def _engine(options: Mapping[str, Any], label: str) -> str | None:
+    engine: str | None = options["persistence_engine"]
+    if engine and options["persistent"] is None:
+        raise BadInput(label + "persistence_engine", engine, "goes with persistent only.")
+    if engine and not _SCHEDULER.fullmatch(engine):
+        raise BadInput(label + "persistence_engine", engine, "is not an engine's name, such as sip.")
+    return engine
+
+
+def _thresholds(options: Mapping[str, Any], label: str) -> tuple[int | None, int | None]:
+    """The upper and the lower one."""
+    names = ("upper_threshold", "lower_threshold")
+    upper, lower = (
+        values.number(label + name, options[name], 0, _MOST_CONNECTIONS) if options[name] is not None else None
+        for name in names
+    )
+    if upper and lower and lower > upper:
+        raise BadInput(label + "lower_threshold", lower, f"is above the upper one, {upper}.")
+    return upper, lower
+
+
+def _tunnel(options: Mapping[str, Any], label: str) -> tuple[int | None, int | None, int | None]:
+    """Type, port and checksum flags."""
+    kind, port, checksum = (options[f"tunnel_{name}"] for name in ("type", "port", "checksum"))
+    for name, value in (("tunnel_type", kind), ("tunnel_port", port), ("tunnel_checksum", checksum)):
+        if value is not None and options["forwarding"] != "tunnel":
+            raise BadInput(label + name, value, "goes with forwarding: tunnel only.")
+        if value is not None and kind is None:
+            raise BadInput(label + name, value, "goes with tunnel_type only.")
+    if kind is None:
+        return None, None, None
+    if kind == "gue" and port is None:
+        raise BadInput(label + "tunnel_port", None, "is missing: packets of type gue go to a port.")
+    if kind != "gue" and port is not None:
+        raise BadInput(label + "tunnel_port", port, "goes with tunnel_type: gue only.")
+    if checksum not in _CHECKSUMS_OF_TYPES[kind]:
+        raise BadInput(label + "tunnel_checksum", checksum, f"is nothing that tunnel_type: {kind} has.")
+    number = values.number(label + "tunnel_port", port, 1, _MOST_PORT) if port is not None else 0
+    return ipvs.TUNNEL_TYPES[kind], number, ipvs.TUNNEL_CHECKSUMS[checksum or "none"]
+
+
+_CHECKSUMS_OF_TYPES = {"ipip": (None, "none"), "gre": (None, "none", "csum"), "gue": (None, *ipvs.TUNNEL_CHECKSUMS)}

@@ -10,9 +10,14 @@ from typing import Any, NamedTuple
 
 from ansible_collections.lvs.vipless.plugins.module_utils._model import values
 from ansible_collections.lvs.vipless.plugins.module_utils._model.ipvs import (
+    FLAGS,
     FORWARDING_FOUND,
+    TUNNEL,
+    TUNNEL_CHECKSUMS,
+    TUNNEL_TYPES,
     Destination,
     Service,
+    flag_names,
 )
 
 
@@ -64,13 +69,20 @@ def _service(service: Service) -> dict[str, Any]:
     found["scheduler"] = service.scheduler
     if service.persistent is not None:
         found.update(persistent=service.persistent, persistent_netmask=service.netmask)
-    return found
+    flags = [name for name in flag_names(service) if name in FLAGS]
+    named = {"flags": flags, "persistence_engine": service.engine}
+    return {**found, **{name: value for name, value in named.items() if value}}
 
 
 def _destination(destination: Destination) -> dict[str, Any]:
-    return {
+    found = {
         "address": destination.address,
         "port": destination.port,
         "forwarding": values.name_of(FORWARDING_FOUND, destination.forwarding),
         "weight": destination.weight,
     }
+    if destination.forwarding == TUNNEL and destination.tunnel_type:
+        found["tunnel_type"] = values.name_of(TUNNEL_TYPES, destination.tunnel_type)
+        found["tunnel_checksum"] = values.name_of(TUNNEL_CHECKSUMS, destination.tunnel_flags or 0)
+    numbers = {name: getattr(destination, name) for name in ("upper_threshold", "lower_threshold", "tunnel_port")}
+    return {**found, **{name: value for name, value in numbers.items() if value}}

@@ -1,6 +1,7 @@
 """The tests of the folder guest, run inside a lab guest: its kernel has ip_vs, this machine's may not.
 
-They run once with Debian's pyroute2, which the guest has, and once with the newest, which this machine has.
+They run with Debian's pyroute2, which the guest has, with the newest, which this machine has, and with those of other
+distributions.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ import ast
 import importlib.util
 import os
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
 import pytest
 
+import environment
 from environment import CHECKOUT
 from tools import Tools
 
@@ -28,7 +30,13 @@ HOST = "director1"
 LAB_NAME = "lvslab-ipvs"
 
 FOLDER = Path("/root/lvs-vipless")
-PYROUTE2 = {"debian": Path("/usr/lib/python3/dist-packages"), "newest": FOLDER / "newest"}
+# Debian 13's and Ubuntu 24.04's. Debian 12's, which the guest has, is 0.7.2.
+OTHER_PYROUTE2 = ("0.7.7", "0.7.11")
+PYROUTE2 = {
+    "debian": Path("/usr/lib/python3/dist-packages"),
+    "newest": FOLDER / "newest",
+    **{version: FOLDER / version for version in OTHER_PYROUTE2},
+}
 
 TESTS = [
     f"{path.stem}::{node.name}"
@@ -75,10 +83,10 @@ class Case(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def guest(tools: Tools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
+def guest(tools: Tools, machine: environment.Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
     """A clean guest that holds the collection and the tests."""
     bundle = tmp_path_factory.mktemp("guest") / "bundle.tar"
-    pack(bundle)
+    pack(bundle, {version: fetched(tools, machine, version) for version in OTHER_PYROUTE2})
     made = Guest(tools)
     # Refused where another checkout runs this lab, which is then not ours to end.
     made.lab("up", "--hosts", HOST, "--clean")
@@ -98,7 +106,8 @@ def report(guest: Guest, request: pytest.FixtureRequest) -> dict[str, list[Case]
     # Exit status 1 says that tests failed, which the report tells better; beyond that there is no report.
     guest.watch(
         f"pyroute2 {request.param}",
-        f"cd {FOLDER} && PYTHONPATH={search} LVS_EXPECTED_PYROUTE2={library} PYTHONUNBUFFERED=1 python3 -m pytest"
+        f"cd {FOLDER} && PYTHONPATH={search} LVS_EXPECTED_PYROUTE2={library} PYTHONUNBUFFERED=1"
+        f" LVS_PROFILE={os.environ.get('LVS_PROFILE', 'ci')} python3 -m pytest"
         f" --import-mode=importlib -p no:cacheprovider --junit-xml={result} guest || test $? = 1",
     )
     cases: dict[str, list[Case]] = {}
@@ -120,7 +129,16 @@ def test_in_guest(report: dict[str, list[Case]], test: str) -> None:
         pytest.fail("\n\n".join(troubles), pytrace=False)
 
 
-def pack(bundle: Path) -> None:
+def fetched(tools: Tools, machine: environment.Environment, version: str) -> Path:
+    """A release of pyroute2 from PyPI, unpacked in the cache."""
+    folder = machine.cache / "pyroute2" / version
+    if not (folder / "pyroute2").is_dir():
+        pip = [str(machine.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
+        tools.run([*pip, "--target", str(folder), f"pyroute2=={version}"], CHECKOUT)
+    return folder / "pyroute2"
+
+
+def pack(bundle: Path, libraries: Mapping[str, Path]) -> None:
     """What the guest needs, in a tar file: the collection's plugins, Ansible's module_utils, pyroute2 and the tests."""
     with tarfile.open(bundle, "w") as archive:
         _add(archive, CHECKOUT / "plugins", "ansible_collections/lvs/vipless/plugins")
@@ -128,7 +146,8 @@ def pack(bundle: Path) -> None:
         archive.addfile(tarfile.TarInfo("ansible/__init__.py"))
         _add(archive, _package("ansible") / "module_utils", "ansible/module_utils")
         _add(archive, _package("ansible") / "release.py", "ansible/release.py")
-        _add(archive, _package("pyroute2"), "newest/pyroute2")
+        for version, folder in {"newest": _package("pyroute2"), **libraries}.items():
+            _add(archive, folder, f"{version}/pyroute2")
         _add(archive, NAMESPACE, NAMESPACE.name)
         _add(archive, GUEST_TESTS, GUEST_TESTS.name)
 

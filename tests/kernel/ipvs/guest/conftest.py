@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import clients
@@ -13,8 +14,9 @@ from tool import ipvsadm
 from namespace import Namespace
 
 # A guest may be emulated, twenty times slower than its host.
-hypothesis.settings.register_profile("guest", deadline=None, max_examples=25)
-hypothesis.settings.load_profile("guest")
+hypothesis.settings.register_profile("ci", deadline=None, max_examples=100)
+hypothesis.settings.register_profile("nightly", deadline=None, max_examples=1000)
+hypothesis.settings.load_profile(os.environ.get("LVS_PROFILE", "ci"))
 
 
 @pytest.fixture(scope="session")

@@ -16,30 +16,60 @@ Services = dict[ServiceKey, dict[str, Any]]
 
 _PROTOCOLS = {"-t": "tcp", "-u": "udp", "--sctp-service": "sctp"}
 _FORWARDING = {"-g": "direct", "-i": "tunnel", "-m": "masquerade"}
+_CHECKSUMS = {"--tun-nocsum": "none", "--tun-csum": "csum", "--tun-remcsum": "remcsum"}
 # Without a value.
-_SWITCHES = {"-6", "-o", *_FORWARDING}
+_SWITCHES = {"-6", "-o", *_FORWARDING, *_CHECKSUMS}
 _ALONE = {"ipv4": "255.255.255.255", "ipv6": "128"}
 
 
 def listed(netns: Namespace) -> Services:
-    """`ipvsadm -Sn`: each service with its options, and its destinations with theirs."""
+    """`ipvsadm -Sn`: each service with its options, and its destinations with theirs. It tells of no thresholds."""
     found: Services = {}
+    limits = thresholds(netns)
     for line in ipvsadm(netns, "-Sn").splitlines():
         command, *words = shlex.split(line)
         options = _options(words)
         key = _key(options)
         if command == "-A":
             persistent = options.get("-p")
-            service = {"scheduler": options["-s"], "persistent": persistent, "destinations": {}}
-            service["netmask"] = options.get("-M", _ALONE[key[0]]) if persistent else None
-            service["rest"] = _rest(options, {"-s", "-p", "-M"})
-            found[key] = service
+            flags = [*options.get("-b", "").split(","), "one-packet" if "-o" in options else ""]
+            found[key] = {
+                "scheduler": options["-s"],
+                "persistent": persistent,
+                "netmask": options.get("-M", _ALONE[key[0]]) if persistent else None,
+                "flags": sorted(filter(None, flags)),
+                "engine": options.get("--pe", ""),
+                "destinations": {},
+                "rest": _rest(options, {"-s", "-p", "-M", "-b", "-o", "--pe"}),
+            }
         else:
-            address, port = _endpoint(options["-r"])
+            endpoint = _endpoint(options["-r"])
             forwarding = next(name for switch, name in _FORWARDING.items() if switch in options)
-            destination = {"forwarding": forwarding, "weight": int(options["-w"])}
-            destination["rest"] = _rest(options, {"-r", "-w", *_FORWARDING}, {"--tun-type": "ipip"})
-            found[key]["destinations"][address, port] = destination
+            checksum = next((name for switch, name in _CHECKSUMS.items() if switch in options), "none")
+            known = {"-r", "-w", "--tun-type", "--tun-port", *_FORWARDING, *_CHECKSUMS}
+            found[key]["destinations"][endpoint] = {
+                "forwarding": forwarding,
+                "weight": int(options["-w"]),
+                "tunnel": (options.get("--tun-type", "ipip"), int(options.get("--tun-port", "0")), checksum),
+                "thresholds": limits[key][endpoint],
+                "rest": _rest(options, known),
+            }
+    return found
+
+
+def thresholds(netns: Namespace) -> dict[ServiceKey, dict[tuple[str, str], tuple[int, int]]]:
+    """`ipvsadm -Ln --thresholds`: the upper and the lower one of each destination."""
+    found: dict[ServiceKey, dict[tuple[str, str], tuple[int, int]]] = {}
+    key: ServiceKey = ()
+    for line in ipvsadm(netns, "-Ln --thresholds").splitlines():
+        words = line.split()
+        if words and words[0] in {"TCP", "UDP", "SCTP"}:
+            address, port = _endpoint(words[1])
+            key = (f"ipv{ipaddress.ip_address(address).version}", words[0].lower(), address, port)
+        elif words and words[0] == "FWM":
+            key = ("ipv6" if "IPv6" in words else "ipv4", "fwmark", str(int(words[1]) & 0xFFFFFFFF))
+        elif words and words[0] == "->" and words[1] != "RemoteAddress:Port":
+            found.setdefault(key, {})[_endpoint(words[1])] = (int(words[2]), int(words[3]))
     return found
 
 
@@ -60,11 +90,19 @@ def meant(services: Iterable[Mapping[str, Any]]) -> Services:
             "scheduler": service.get("scheduler", "wlc"),
             "persistent": None if persistent is None else str(persistent),
             "netmask": None if persistent is None else netmask,
+            "flags": sorted(service.get("flags", [])),
+            "engine": service.get("persistence_engine", ""),
             "rest": {},
             "destinations": {
                 (one["address"], str(one.get("port", service.get("port", 0)))): {
                     "forwarding": one.get("forwarding", "direct"),
                     "weight": one.get("weight", 1),
+                    "tunnel": (
+                        one.get("tunnel_type", "ipip"),
+                        one.get("tunnel_port", 0),
+                        one.get("tunnel_checksum", "none"),
+                    ),
+                    "thresholds": (one.get("upper_threshold", 0), one.get("lower_threshold", 0)),
                     "rest": {},
                 }
                 for one in service.get("destinations", [])
@@ -95,8 +133,7 @@ def _endpoint(text: str) -> tuple[str, str]:
     return address.strip("[]"), port
 
 
-def _rest(options: Mapping[str, str], known: set[str], usual: Mapping[str, str] | None = None) -> dict[str, str]:
+def _rest(options: Mapping[str, str], known: set[str]) -> dict[str, str]:
     """What ipvsadm says beyond the module's options."""
     identity = {"-f", "-6", *_PROTOCOLS}
-    noise = {name for name, value in (usual or {}).items() if options.get(name) == value}
-    return {name: value for name, value in options.items() if name not in known | identity | noise}
+    return {name: value for name, value in options.items() if name not in known | identity}

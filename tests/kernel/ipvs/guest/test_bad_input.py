@@ -71,6 +71,52 @@ CASES = [
         web(scheduler="a" * 16),
         "services[0].scheduler: 'aaaaaaaaaaaaaaaa' is not a scheduler's name (1 to 15 letters, digits, _ or -).",
     ),
+    (
+        web(flags=["sh-port"]),
+        "services[0].flags: 'sh-port' is for scheduler sh only, not wlc.",
+    ),
+    (web(flags=["one-packet"]), "services[0].flags: 'one-packet' is for services by udp or fwmark only."),
+    (web(persistence_engine="sip"), "services[0].persistence_engine: 'sip' goes with persistent only."),
+    (
+        web(persistent=9, persistence_engine="sap"),
+        "services[0].persistence_engine: 'sap' is not a persistence engine of this kernel; it has sip.",
+    ),
+    (
+        web(persistent=9, persistence_engine="no sip"),
+        "services[0].persistence_engine: 'no sip' is not an engine's name, such as sip.",
+    ),
+    (
+        server(upper_threshold=-1),
+        "services[0].destinations[0].upper_threshold: -1 is not between 0 and 2147483647.",
+    ),
+    (
+        server(upper_threshold=5, lower_threshold=6),
+        "services[0].destinations[0].lower_threshold: 6 is above the upper one, 5.",
+    ),
+    (
+        server(tunnel_type="gre"),
+        "services[0].destinations[0].tunnel_type: 'gre' goes with forwarding: tunnel only.",
+    ),
+    (
+        server(forwarding="tunnel", tunnel_port=6080),
+        "services[0].destinations[0].tunnel_port: 6080 goes with tunnel_type only.",
+    ),
+    (
+        server(forwarding="tunnel", tunnel_type="gue"),
+        "services[0].destinations[0].tunnel_port is missing: packets of type gue go to a port.",
+    ),
+    (
+        server(forwarding="tunnel", tunnel_type="gre", tunnel_port=6080),
+        "services[0].destinations[0].tunnel_port: 6080 goes with tunnel_type: gue only.",
+    ),
+    (
+        server(forwarding="tunnel", tunnel_type="gue", tunnel_port=0),
+        "services[0].destinations[0].tunnel_port: 0 is not between 1 and 65535.",
+    ),
+    (
+        server(forwarding="tunnel", tunnel_type="gre", tunnel_checksum="remcsum"),
+        "services[0].destinations[0].tunnel_checksum: 'remcsum' is nothing that tunnel_type: gre has.",
+    ),
     (server(weight=-1), "services[0].destinations[0].weight: -1 is not between 0 and 65535."),
     (server(weight=65536), "services[0].destinations[0].weight: 65536 is not between 0 and 65535."),
     (server(port=-1), "services[0].destinations[0].port: -1 is not between 0 and 65535."),

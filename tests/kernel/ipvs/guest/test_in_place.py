@@ -9,6 +9,7 @@ from clients import RIP, VIP, connected, pair
 from oracle import listed, meant
 from tool import ipvsadm
 
+from ansible_collections.lvs.vipless.plugins.modules import ipvs_service
 from namespace import Namespace
 
 STEADY = {"persistent": 300, "persistent_netmask": "24"}
@@ -24,6 +25,9 @@ FOUND_SERVER = "-a -u 203.0.113.10:53 -r 10.0.0.11:53 -i -w 3 --tun-type gue --t
         (STEADY, {**STEADY, "persistent": 301}),
         (STEADY, {**STEADY, "persistent_netmask": "16"}),
         (STEADY, {}),
+        ({"scheduler": "sh"}, {"scheduler": "sh", "flags": ["sh-fallback", "sh-port"]}),
+        ({"scheduler": "mh", "flags": ["mh-port"]}, {"scheduler": "mh", "flags": []}),
+        (STEADY, {**STEADY, "persistence_engine": "sip"}),
     ],
 )
 def test_option_of_a_service_changed_alone(netns: Namespace, before: dict[str, Any], after: dict[str, Any]) -> None:
@@ -34,7 +38,18 @@ def test_option_of_a_service_changed_alone(netns: Namespace, before: dict[str, A
 
 
 @pytest.mark.parametrize(
-    "change", [{"weight": 5}, {"weight": 0}, {"forwarding": "direct"}, {"forwarding": "tunnel"}], ids=str
+    "change",
+    [
+        {"weight": 5},
+        {"weight": 0},
+        {"forwarding": "direct"},
+        {"forwarding": "tunnel"},
+        {"forwarding": "tunnel", "tunnel_type": "gre", "tunnel_checksum": "csum"},
+        {"forwarding": "tunnel", "tunnel_type": "gue", "tunnel_port": 6080},
+        {"upper_threshold": 8},
+        {"upper_threshold": 8, "lower_threshold": 4},
+    ],
+    ids=str,
 )
 def test_option_of_a_destination_changed_alone(netns: Namespace, change: dict[str, Any]) -> None:
     service, destination = pair()
@@ -57,6 +72,35 @@ def _edit(netns: Namespace, before: dict[str, Any], after: dict[str, Any]) -> No
     assert not netns.call("ipvs_service", **after)["changed"]
 
 
+CASES = {
+    "scheduler",
+    *("persistent", "persistent_netmask", "flags", "persistence_engine"),
+    *("weight", "forwarding", "tunnel_type", "tunnel_port", "tunnel_checksum", "upper_threshold", "lower_threshold"),
+}
+
+
+def test_every_option_has_a_case() -> None:
+    identity = {"fwmark", "family", "vip", "protocol", "port", "address", "destinations"}
+    assert set(ipvs_service.OPTIONS) | set(ipvs_service.DESTINATION) == CASES | identity
+
+
+def test_what_was_set_can_be_taken_back(netns: Namespace) -> None:
+    service, destination = pair()
+    plain = {**service, "persistent": 9, "destinations": [{**destination, "forwarding": "tunnel"}]}
+    limits = {"upper_threshold": 9, "lower_threshold": 3, "tunnel_type": "gue", "tunnel_port": 6080}
+    set_up = {**plain, "scheduler": "sh", "flags": ["sh-port"], "persistence_engine": "sip"}
+    set_up["destinations"] = [{**plain["destinations"][0], **limits}]
+    netns.call("ipvs_service", **set_up)
+    assert listed(netns) == meant([set_up])
+    # What is not given stays.
+    assert not netns.call("ipvs_service", **plain, scheduler="sh")["changed"]
+    none = {"upper_threshold": 0, "lower_threshold": 0, "tunnel_type": "ipip"}
+    taken_back = {**plain, "scheduler": "sh", "flags": [], "persistence_engine": ""}
+    taken_back["destinations"] = [{**plain["destinations"][0], **none}]
+    assert netns.call("ipvs_service", **taken_back)["changed"]
+    assert listed(netns) == meant([{**plain, "scheduler": "sh"}])
+
+
 def test_what_identifies_a_destination_makes_another(netns: Namespace) -> None:
     service, destination = pair()
     netns.call("ipvs_service", **service, destinations=[destination])
@@ -76,12 +120,12 @@ def test_what_others_set_stays(netns: Namespace) -> None:
     assert not netns.call("ipvs_service", **ours, destinations=[{**server, "weight": 3}])["changed"]
     result = netns.call("ipvs_service", **ours, persistent=9, destinations=[{**server, "weight": 4}])
     assert result["changes"] == [
-        "change ipv4 udp 203.0.113.10:53 scheduler sh flag-1 flag-2 "
-        "to ipv4 udp 203.0.113.10:53 scheduler sh persistent 9 flag-1 flag-2",
+        "change ipv4 udp 203.0.113.10:53 scheduler sh sh-fallback sh-port "
+        "to ipv4 udp 203.0.113.10:53 scheduler sh persistent 9 sh-fallback sh-port",
         "change ipv4 udp 203.0.113.10:53 server 10.0.0.11:53 tunnel weight 3 "
-        "tunnel-type gue tunnel-port 6080 tunnel-flags 0 upper 10 lower 2 "
+        "tunnel-type gue tunnel-port 6080 upper 10 lower 2 "
         "to ipv4 udp 203.0.113.10:53 server 10.0.0.11:53 tunnel weight 4 "
-        "tunnel-type gue tunnel-port 6080 tunnel-flags 0 upper 10 lower 2",
+        "tunnel-type gue tunnel-port 6080 upper 10 lower 2",
     ]
     assert ipvsadm(netns, "-Sn").splitlines() == [
         FOUND.replace("-s sh", "-s sh -p 9"),

@@ -75,6 +75,34 @@ def test_configuration_makes_the_same_services(netns: Namespace) -> None:
     assert listed(netns) == made == meant(services)
 
 
+def test_configuration_tells_every_option(netns: Namespace) -> None:
+    tunnel = {"forwarding": "tunnel", "weight": 0, "tunnel_type": "gue", "tunnel_port": 6080, "tunnel_checksum": "csum"}
+    names: dict[str, Any] = {
+        "family": "ipv4",
+        "vip": "203.0.113.10",
+        "protocol": "udp",
+        "port": 5060,
+        "scheduler": "mh",
+        "persistent": 9,
+        "persistent_netmask": "32",
+        "persistence_engine": "sip",
+        "flags": ["mh-fallback", "mh-port"],
+        "destinations": [
+            {"address": "10.0.0.11", "port": 5060, "upper_threshold": 9, "lower_threshold": 3, **tunnel},
+            {"address": "2001:db8:a::11", "port": 5060, **tunnel, "tunnel_checksum": "none"},
+        ],
+    }
+    netns.call("ipvs_service", services=[names])
+    made = listed(netns)
+    assert made == meant([names])
+    configuration = netns.call("ipvs_info")["configuration"]
+    assert configuration == [names]
+    assert not netns.call("ipvs_service", services=configuration, purge=True)["changed"]
+    ipvsadm(netns, "-C")
+    netns.call("ipvs_service", services=configuration)
+    assert listed(netns) == made
+
+
 def test_forwarding_that_only_others_make_is_named(netns: Namespace) -> None:
     ipvsadm(netns, "-A -f 1 -s rr")
     mark = ServiceId(2, fwmark=1)
