@@ -25,10 +25,10 @@ def contests(count: int, folder: Path) -> Iterator[list[Contest]]:
     with ExitStack() as stack:
         netns = stack.enter_context(Namespace())
         stack.enter_context(netns.entered())
-        marks = [Mark(IPV4, vip(IPV4, place).removesuffix("/32"), "tcp/80", 1) for place in range(count)]
+        marks = [Mark(IPV4, vip(IPV4, place).removesuffix("/32"), "tcp/80", 1 + place % 2) for place in range(count)]
         everything: list[Entry] = [Table(TABLE), *marks]
         load = Plan(changes=[Change(None, entry) for entry in everything])
-        changed = [mark._replace(mark=2) for mark in marks[:FEW]]
+        changed = [mark._replace(mark=3 - mark.mark) for mark in marks[:FEW]]
         change: Plan[Entry] = Plan(changes=[Change(old, new) for old, new in zip(marks, changed, strict=False)])
         file = folder / "marks.nft"
 
@@ -43,26 +43,27 @@ def contests(count: int, folder: Path) -> Iterator[list[Contest]]:
         table.read()
         table.apply(load)
         file.write_text(_nft("list", "ruleset"))
+        reload = folder / "reload.nft"
+        reload.write_text("flush ruleset\n" + file.read_text())
         flush()
         table.read()
         yield [
             Contest(f"{count:,} marks: load", "nft -f", 1.5, flush, lambda: _nft("-f", str(file)), lambda: apply(load)),
             Contest(
                 f"{FEW} of {count:,} marks: change",
-                "nft -f of all",
+                "nft -f, all anew",
                 0.2,
                 lambda: _start_again(file, table),
-                lambda: _start_again(file, None),
+                lambda: _nft("-f", str(reload)),
                 lambda: apply(change),
             ),
         ]
 
 
-def _start_again(file: Path, table: MarkTable | None) -> None:
+def _start_again(file: Path, table: MarkTable) -> None:
     _nft("flush", "ruleset")
     _nft("-f", str(file))
-    if table:
-        table.read()
+    table.read()
 
 
 def _nft(*arguments: str) -> str:

@@ -28,8 +28,9 @@ from lab.settings import cache_directory
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = CHECKOUT / "requirements.txt", CHECKOUT / "requirements-dev.txt"
-# Tests on this machine's own kernel call ip and nft; Debian's python3 wants python3-venv for a virtual environment.
-DEBIAN_PACKAGES = sorted({"iproute2", "nftables", "python3-venv", *LAB_PACKAGES})
+# Tests and benchmarks on this machine's own kernel call ip, nft and ping; Debian's python3 wants python3-venv for a
+# virtual environment.
+DEBIAN_PACKAGES = sorted({"iproute2", "iputils-ping", "nftables", "python3-venv", *LAB_PACKAGES})
 OLDEST_PYTHON = (3, 11)
 PROGRESS_SECONDS = 15
 

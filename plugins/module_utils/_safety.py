@@ -51,11 +51,13 @@ def refuse_unselective(rules: Iterable[Rule], tables_with_default: frozenset[tup
     for rule in rules:
         if rule.selects and not rule.inverted:
             continue
-        if (rule.family, rule.table) in tables_with_default:
+        # Where routes of length 0 are suppressed, the default is the first that does not count.
+        if (rule.family, rule.table) in tables_with_default and rule.suppress_prefixlength is None:
             reason = f"it takes every packet to table {rule.table}, where a local default route ends it."
             raise Refused("table", rule.line, reason, override="force: true")
-        if rule.action in REFUSALS.values() and rule.priority < MAIN_PRIORITY:
-            reason = f"it ends every packet before the rule for table main, at priority {MAIN_PRIORITY}."
+        if rule.priority < MAIN_PRIORITY and (rule.action in REFUSALS.values() or rule.target > MAIN_PRIORITY):
+            verb = "takes every packet past" if rule.target else "ends every packet before"
+            reason = f"it {verb} the rule for table main, at priority {MAIN_PRIORITY}."
             raise Refused("action", rule.line, reason, override="force: true")
 
 

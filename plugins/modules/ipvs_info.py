@@ -43,6 +43,19 @@ loaded:
   description: Whether ip_vs is loaded. If it is not, the lists are empty.
   returned: success
   type: bool
+version:
+  description: Version of ip_vs.
+  returned: where it is loaded, and so for all that follows but the lists
+  type: str
+  sample: 1.2.1
+connection_table_size:
+  description: Number of rows in the table of connections.
+  type: int
+  sample: 4096
+config:
+  description: Timeouts and sync daemons, as M(lvs.vipless.ipvs_config) takes them.
+  type: dict
+  sample: {tcp_timeout: 900, tcp_fin_timeout: 120, udp_timeout: 300, daemons: []}
 services:
   description: The services, sorted by family, firewall mark, protocol, VIP and port.
   returned: success
@@ -157,8 +170,9 @@ from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsErro
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import ipvs_modules
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.genl import NETLINK_GENERIC
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.ipvs import read_all
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.ipvs_config import Config, info
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
-from ansible_collections.lvs.vipless.plugins.module_utils._model import ipvs_report
+from ansible_collections.lvs.vipless.plugins.module_utils._model import ipvs_config, ipvs_report
 
 SPEC = ArgumentSpec()
 
@@ -166,13 +180,16 @@ SPEC = ArgumentSpec()
 def run(_params: dict[str, Any], _check_mode: bool) -> dict[str, Any]:
     """The module's work. It is the same in check mode."""
     loaded = ipvs_modules.loaded()
-    found = []
+    found: list[ipvs_report.Listed] = []
+    about: dict[str, Any] = {}
     if loaded:
         with Session(NETLINK_GENERIC, read_only=True) as session:
             found = read_all(session)
+            about = {**info(session)._asdict(), "config": ipvs_config.report(Config(session).read())}
     return {
         "changed": False,
         "loaded": loaded,
+        **about,
         "services": [ipvs_report.report(service) for service in found],
         "configuration": [ipvs_report.configuration(service) for service in found],
     }

@@ -114,6 +114,19 @@ def test_what_an_old_kernel_ignores_is_refused(netns: Namespace, monkeypatch: py
         netns.call("ip_rule", **DELIVERY, dscp=46)
 
 
+def test_refuses_to_pass_over_main(netns: Namespace) -> None:
+    leap = {"family": "ipv4", "priority": 100, "goto": 32767}
+    with pytest.raises(Refused, match="takes every packet past the rule for table main"):
+        netns.call("ip_rule", **leap)
+    assert netns.call("ip_rule", **{**leap, "goto": 32766})["changed"]
+
+
+def test_a_default_that_is_suppressed_ends_nothing(netns: Namespace) -> None:
+    netns.ip("route add local default dev lo table 100")
+    assert netns.call("ip_rule", family="ipv4", priority=100, table="100", suppress_prefixlength=0)["changed"]
+    assert netns.run("ip", "route", "get", "192.0.2.1").split()[:3] == ["192.0.2.1", "via", "10.0.0.1"]
+
+
 @pytest.mark.parametrize("action", ["blackhole", "unreachable", "prohibit"])
 def test_refuses_to_end_everything_before_main(netns: Namespace, action: str) -> None:
     refusal = {"family": "both", "priority": 32765, "action": action}

@@ -17,14 +17,14 @@ from ansible_collections.lvs.vipless.plugins.module_utils._model.ipvs import Des
 from ansible_collections.lvs.vipless.plugins.module_utils._model.ipvs_report import Listed
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Plan
 
-_VERSION = 1
+VERSION = 1
 # IPVS_CMD_…_SERVICE; the same for destinations follow in the same order.
 _NEW, _SET, _DELETE, _GET = 1, 2, 3, 4
 _TO_DESTINATION = 4
 # IPVS_CMD_ATTR_…
 _SERVICE, _DESTINATION = 1, 2
 
-_NEED = "even reading IPVS needs"
+NEED = "even reading IPVS needs"
 
 
 class Family:
@@ -33,16 +33,16 @@ class Family:
     def __init__(self, session: Session) -> None:
         """Loads ip_vs where it is not loaded: the kernel does that when it is asked for the family."""
         self._session = session
-        self._number = _resolve(session)
+        self._number = resolve(session)
 
     def services(self) -> list[bytes]:
         """The attributes of every service."""
-        payloads = self._session.dump("IPVS services", self._number, genl.request(_GET, _VERSION))
+        payloads = self._session.dump("IPVS services", self._number, genl.request(_GET, VERSION))
         return [value for payload in payloads for number, value in genl.contents(payload) if number == _SERVICE]
 
     def destinations(self, service: ServiceId) -> list[bytes]:
         """The attributes of every destination of a service; of a service that is gone, none."""
-        body = genl.request(_GET + _TO_DESTINATION, _VERSION, attribute(_SERVICE, ipvs_codec.encode_id(service)))
+        body = genl.request(_GET + _TO_DESTINATION, VERSION, attribute(_SERVICE, ipvs_codec.encode_id(service)))
         payloads = self._session.dump(f"destinations of {service.line}", self._number, body)
         return [value for payload in payloads for number, value in genl.contents(payload) if number == _DESTINATION]
 
@@ -63,7 +63,7 @@ class Family:
         if destination:
             command += _TO_DESTINATION
             data += attribute(_DESTINATION, destination)
-        return Message(self._number, 0, genl.request(command, _VERSION, data))
+        return Message(self._number, 0, genl.request(command, VERSION, data))
 
 
 class ServiceTable:
@@ -75,7 +75,7 @@ class ServiceTable:
 
     def read(self) -> list[Entry]:
         """Destinations first, as they go first. A kernel that never loaded ip_vs holds nothing."""
-        require_net_admin(_NEED)
+        require_net_admin(NEED)
         if not ipvs_modules.loaded():
             return []
         family = Family(self._session)
@@ -112,7 +112,7 @@ class ServiceTable:
 
 def read_all(session: Session) -> list[Listed]:
     """Every service with its destinations and their counters. Loads ip_vs, so look first whether it is loaded."""
-    require_net_admin(_NEED)
+    require_net_admin(NEED)
     family = Family(session)
     found = []
     for data in family.services():
@@ -126,7 +126,7 @@ def read_all(session: Session) -> list[Listed]:
     return sorted(found, key=lambda listed: listed.service.id)
 
 
-def _resolve(session: Session) -> int:
+def resolve(session: Session) -> int:
     try:
         return genl.resolve(session, "IPVS")
     except KernelError as error:

@@ -9,6 +9,7 @@ A step is what nft(8) takes, but for the table: ('add chain', 'lookups') stands 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -18,10 +19,16 @@ from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import DEF
 
 Step = tuple[str, str]
 Json = dict[str, layout.Expression]
+Use = tuple[str, str]
+"""The map that a mark lies in, and the chain that it leads to."""
 
 _SAVED = re.compile(r"saved_0x([0-9a-f]{1,8})")
 _MACS_SET = {"name": rules.MACS, "type": "ether_addr"}
 _PARTS = {"rule": "chain", "element": "map"}
+
+
+def use_of(mark: Mark) -> Use:
+    return layout.map_of(mark), layout.target(mark)
 
 
 @dataclass(frozen=True)
@@ -36,13 +43,12 @@ class Shape:
     saved: dict[int, dict[int, str]]
 
     @classmethod
-    def of(cls, marks: Iterable[Mark], table: Table) -> Shape:
-        """What a table with these marks needs."""
-        maps = set()
-        targets = set()
-        for mark in marks:
-            maps.add(layout.map_of(mark))
-            targets.add(layout.target(mark))
+    def of(cls, uses: Iterable[Use], table: Table) -> Shape:
+        """What a table needs whose marks lie in these maps and lead to these chains."""
+        maps, targets = set(), set()
+        for name, target in uses:
+            maps.add(name)
+            targets.add(target)
         chains = {name: meant for name in sorted(targets) if (meant := layout.mark_of(name))}
         saved: dict[int, dict[int, str]] = {}
         if table.new_connections:
@@ -57,13 +63,14 @@ class Shape:
 
 @dataclass
 class Content:
-    """What a table holds: attributes of chains, the rules of each chain, names of maps, the marks in them, the marks
-    that are saved, and the excluded MAC addresses, or None where there is no set for them."""
+    """What a table holds: attributes of chains, the rules of each chain, names of maps, the marks in them and how many
+    use what, the marks that are saved, and the excluded MAC addresses, or None where there is no set for them."""
 
     chains: dict[str, Json] = field(default_factory=dict)
     rules: dict[str, list[layout.Expression]] = field(default_factory=dict)
     maps: set[str] = field(default_factory=set)
     marks: list[Mark] = field(default_factory=list)
+    uses: Counter[Use] = field(default_factory=Counter)
     saved: dict[int, dict[int, str]] = field(default_factory=dict)
     macs: set[str] | None = None
     exists: bool = False
@@ -99,7 +106,7 @@ class Content:
             return None
         hooks = tuple(hook for hook in rules.HOOKS if hook in self.chains) or DEFAULT_HOOKS
         found = Table(name, hooks, bool(self.saved), tuple(sorted(self.macs or ())))
-        shape = Shape.of(self.marks, found)
+        shape = Shape.of(self.uses, found)
         steps = [*self.making(shape), *self.clearing(shape)]
         damage = dict.fromkeys(f"{_part(step)} {what.split()[0]}" for step, what in steps)
         keys = frozenset(mark.key for mark in self.marks)
@@ -192,6 +199,7 @@ class Content:
             if mark is None or layout.map_of(mark) != name:
                 return f"an element {element[0]} in the map {name}"
             self.marks.append(mark)
+            self.uses[name, layout.target(mark)] += 1
         return ""
 
 

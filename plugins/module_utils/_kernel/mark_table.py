@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Union
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import PartlyApplied, ProgramFailed, Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_layout as layout
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import nft
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_content import Content, Shape
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_content import Content, Shape, use_of
 from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import Mark, Table
 from ansible_collections.lvs.vipless.plugins.module_utils._model.mark_overlap import overlap
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Plan
@@ -35,11 +35,12 @@ class MarkTable:
     def __init__(self, name: str) -> None:
         self._name = name
         self._content = Content()
+        self._found: Table | None = None
 
     def read(self) -> list[Entry]:
         """The marks and the table itself; nothing where the host has no such table."""
         listing = nft.listing(_FAMILY, self._name)
-        self._content = Content()
+        self._content, self._found = Content(), None
         if listing is None:
             return []
         troubles = [self._content.take(kind, body) for item in listing for kind, body in item.items()]
@@ -50,8 +51,8 @@ class MarkTable:
             )
             raise Refused("table", self._name, f"{reason} Choose another name, or remove that.")
         marks = self._content.marks
-        found = self._content.table(self._name)
-        return [*marks, found] if found else []
+        self._found = self._content.table(self._name)
+        return [*marks, self._found] if self._found else []
 
     def check(self, plan: Plan[Entry]) -> None:
         """Refuse a mark that overlaps one which stays though it is not listed: the kernel would, and not say which."""
@@ -96,9 +97,8 @@ class MarkTable:
     def _phases(self, removed: list[Mark], added: list[Mark], table: Table | None) -> dict[str, list[str]]:
         """The transactions by name. Of a table that is new they are one: no packet meets it before."""
         content = self._content
-        gone = set(removed)
-        marks = [*(mark for mark in content.marks if mark not in gone), *added]
-        shape = Shape.of(marks, table or content.table(self._name) or Table(self._name))
+        uses = content.uses + Counter(map(use_of, added)) - Counter(map(use_of, removed))
+        shape = Shape.of(uses, table or self._found or Table(self._name))
         elements = [*self._elements("delete", removed), *self._elements("add", added)]
         before, after = self._lines(content.making(shape)), self._lines(content.clearing(shape))
         if not content.exists:

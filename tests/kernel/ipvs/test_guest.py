@@ -7,10 +7,8 @@ distributions.
 from __future__ import annotations
 
 import ast
-import importlib.util
 import os
-import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -18,13 +16,13 @@ from xml.etree import ElementTree
 import pytest
 
 import environment
+from bundle import pack, package
 from environment import CHECKOUT
 from tools import Tools
 
 pytestmark = pytest.mark.lab
 
 GUEST_TESTS = Path(__file__).with_name("guest")
-NAMESPACE = Path(__file__).parents[1] / "namespace.py"
 HOST = "director1"
 # A lab of its own, so that one that is in use stays as it is.
 LAB_NAME = "lvslab-ipvs"
@@ -86,7 +84,10 @@ class Case(NamedTuple):
 def guest(tools: Tools, machine: environment.Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
     """A clean guest that holds the collection and the tests."""
     bundle = tmp_path_factory.mktemp("guest") / "bundle.tar"
-    pack(bundle, {version: fetched(tools, machine, version) for version in OTHER_PYROUTE2})
+    libraries = {version: fetched(tools, machine, version) for version in OTHER_PYROUTE2}
+    libraries["newest"] = package("pyroute2")
+    folders = {f"{version}/pyroute2": folder for version, folder in libraries.items()}
+    pack(bundle, {GUEST_TESTS.name: GUEST_TESTS, **folders})
     made = Guest(tools)
     # Refused where another checkout runs this lab, which is then not ours to end.
     made.lab("up", "--hosts", HOST, "--clean")
@@ -136,29 +137,3 @@ def fetched(tools: Tools, machine: environment.Environment, version: str) -> Pat
         pip = [str(machine.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
         tools.run([*pip, "--target", str(folder), f"pyroute2=={version}"], CHECKOUT)
     return folder / "pyroute2"
-
-
-def pack(bundle: Path, libraries: Mapping[str, Path]) -> None:
-    """What the guest needs, in a tar file: the collection's plugins, Ansible's module_utils, pyroute2 and the tests."""
-    with tarfile.open(bundle, "w") as archive:
-        _add(archive, CHECKOUT / "plugins", "ansible_collections/lvs/vipless/plugins")
-        # Ansible's own file for the package, which an installation has, would ask for the controller's half.
-        archive.addfile(tarfile.TarInfo("ansible/__init__.py"))
-        _add(archive, _package("ansible") / "module_utils", "ansible/module_utils")
-        _add(archive, _package("ansible") / "release.py", "ansible/release.py")
-        for version, folder in {"newest": _package("pyroute2"), **libraries}.items():
-            _add(archive, folder, f"{version}/pyroute2")
-        _add(archive, NAMESPACE, NAMESPACE.name)
-        _add(archive, GUEST_TESTS, GUEST_TESTS.name)
-
-
-def _package(name: str) -> Path:
-    """The folder of a package that this machine has."""
-    found = importlib.util.find_spec(name)
-    assert found is not None
-    places: Sequence[str] = found.submodule_search_locations or []
-    return Path(places[0])
-
-
-def _add(archive: tarfile.TarFile, source: Path, name: str) -> None:
-    archive.add(source, name, filter=lambda member: None if member.name.endswith("__pycache__") else member)

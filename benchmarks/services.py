@@ -1,0 +1,67 @@
+"""IPVS services against ipvsadm(8). Runs inside a guest: python3 services.py SERVICES ROUNDS. Prints rows as JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.genl import NETLINK_GENERIC
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.ipvs import ServiceTable
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
+from ansible_collections.lvs.vipless.plugins.module_utils._model.ipvs import (
+    DIRECT,
+    Destination,
+    Entry,
+    Service,
+    ServiceId,
+)
+from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired, make_plan
+from measure import Contest
+from namespace import Namespace
+
+SERVERS = ("10.0.0.11", "10.0.0.12")
+
+
+def contests(session: Session, count: int) -> list[Contest]:
+    marks = [ServiceId(2, fwmark=mark) for mark in range(1, count + 1)]
+    entries: list[Entry] = [Service(mark, "wlc", None, "32") for mark in marks]
+    entries += [Destination(mark, server, 0, DIRECT, 1) for mark in marks for server in SERVERS]
+    saved = "".join(
+        "".join([f"-A -f {mark.fwmark} -s wlc\n", *(f"-a -f {mark.fwmark} -r {one}:0 -g -w 1\n" for one in SERVERS)])
+        for mark in marks
+    )
+    plan = make_plan([], Desired(entries))
+    table = ServiceTable(session, lambda _service: True)
+
+    def full() -> None:
+        if len(table.read()) != len(entries):
+            raise RuntimeError("not every service is there")
+
+    name = f"{count:,} IPVS services with {len(SERVERS)} destinations each"
+    return [
+        Contest(
+            f"{name}: add",
+            "ipvsadm -R",
+            1.0,
+            lambda: ipvsadm("-C"),
+            lambda: ipvsadm("-R", saved),
+            lambda: table.apply(plan),
+        ),
+        Contest(f"{name}: list", "ipvsadm -Sn", 1.2, full, lambda: ipvsadm("-Sn"), table.read),
+    ]
+
+
+def ipvsadm(option: str, stdin: str = "") -> None:
+    subprocess.run(["ipvsadm", option], input=stdin, text=True, stdout=subprocess.DEVNULL, check=True)
+
+
+def main() -> None:
+    count, rounds = map(int, sys.argv[1:])
+    with Namespace() as netns, netns.entered(), Session(NETLINK_GENERIC) as session:
+        for contest in contests(session, count):
+            print(json.dumps(contest.hold(rounds)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
