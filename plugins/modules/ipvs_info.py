@@ -45,15 +45,17 @@ loaded:
   type: bool
 version:
   description: Version of ip_vs.
-  returned: where it is loaded, and so for all that follows but the lists
+  returned: where it is loaded
   type: str
   sample: 1.2.1
 connection_table_size:
   description: Number of rows in the table of connections.
+  returned: where it is loaded
   type: int
   sample: 4096
 config:
   description: Timeouts and sync daemons, as M(lvs.vipless.ipvs_config) takes them.
+  returned: where it is loaded
   type: dict
   sample: {tcp_timeout: 900, tcp_fin_timeout: 120, udp_timeout: 300, daemons: []}
 services:

@@ -149,7 +149,7 @@ def test_route(route: Route) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"\0" * 3])
 def test_short_attributes_are_the_end(body: bytes) -> None:
-    assert list(attributes(body)) == []
+    assert attributes(body) == []
 
 
 def _packed(prefix: str) -> bytes:

@@ -38,4 +38,4 @@ def request(command: int, version: int, data: bytes = b"") -> bytes:
 
 def contents(payload: bytes) -> list[tuple[int, bytes]]:
     """The attributes of a message, its own header passed over."""
-    return list(attributes(payload[_HEADER.size :]))
+    return attributes(payload[_HEADER.size :])

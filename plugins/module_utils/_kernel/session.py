@@ -102,7 +102,7 @@ class Session:
         ever: dict[bytes, None] = {}
         for _attempt in range(_DUMP_ATTEMPTS):
             with _witness(watched.group) if watched else nullcontext(bool) as changed:
-                found, interrupted = _split(subject, self._gather(Message(kind, netlink.NLM_F_DUMP, body)))
+                found, interrupted = self._dump_once(subject, Message(kind, netlink.NLM_F_DUMP, body))
                 if interrupted:
                     continue
                 if watched is None or not changed():
@@ -144,23 +144,29 @@ class Session:
             answer = payload
         raise KernelError(subject, errno.ETIMEDOUT)
 
-    def _gather(self, request: Message) -> bytes:
-        """All that the kernel answers to the request for a dump, message after message.
-
-        Each read makes the kernel fill the next buffer before it returns, so nothing more to read is the end
-        (netlink_recvmsg() in net/netlink/af_netlink.c).
-        """
-        self._send([request])
-        parts = [self._read()]
-        self._socket.settimeout(0)
-        try:
-            while _HEADER.unpack_from(parts[-1])[1] not in (netlink.NLMSG_DONE, netlink.NLMSG_ERROR):
-                parts.append(self._socket.recv(_RECEIVE_BYTES))
-        except BlockingIOError:
-            pass
-        finally:
-            self._socket.settimeout(_TIMEOUT_SECONDS)
-        return b"".join(parts)
+    def _dump_once(self, subject: str, request: Message) -> tuple[list[bytes], bool]:
+        """The objects of a dump, each as the bytes after its header, and whether it was interrupted."""
+        first = self._send([request])
+        found: list[bytes] = []
+        every = 0
+        unpack, ends = _HEADER.unpack_from, (netlink.NLMSG_DONE, netlink.NLMSG_ERROR)
+        while True:
+            data = self._read()
+            offset, size = 0, len(data)
+            while offset < size:
+                length, kind, flags, sequence, _port = unpack(data, offset)
+                payload = data[offset + 16 : offset + length]
+                offset += (length + 3) & ~3
+                if sequence != first:
+                    continue
+                every |= flags
+                if kind not in ends:
+                    found.append(payload)
+                    continue
+                result = _result(payload, flags) if kind == netlink.NLMSG_ERROR else _end(payload)
+                if result.errno:
+                    raise KernelError(subject, result.errno, result.text)
+                return found, bool(every & netlink.NLM_F_DUMP_INTR)
 
     def _batch_once(self, messages: Sequence[Message]) -> list[Result]:
         """The kernel works through a send in order and answers every failure. Only the last message asks for an answer
@@ -206,16 +212,17 @@ class Session:
             raise KernelError("netlink", errno.ETIMEDOUT, f"no answer within {_TIMEOUT_SECONDS} s") from None
 
 
-def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+def attributes(data: bytes) -> list[tuple[int, bytes]]:
     """The attributes in a buffer as (number, value). The flag bits of the number are cleared (lib/nlattr.c)."""
-    offset = 0
-    end = len(data)
-    while offset + 4 <= end:
-        length, number = _ATTRIBUTE.unpack_from(data, offset)
+    found: list[tuple[int, bytes]] = []
+    offset, last, unpack = 0, len(data) - 4, _ATTRIBUTE.unpack_from
+    while offset <= last:
+        length, number = unpack(data, offset)
         if length < 4:
-            return
-        yield number & 0x3FFF, data[offset + 4 : offset + length]
+            break
+        found.append((number & 0x3FFF, data[offset + 4 : offset + length]))
         offset += (length + 3) & ~3
+    return found
 
 
 def attribute(number: int, value: bytes) -> bytes:
@@ -254,26 +261,6 @@ def _witness(group: int) -> Iterator[Callable[[], bool]]:
             return True
 
         yield changed
-
-
-def _split(subject: str, raw: bytes) -> tuple[list[bytes], bool]:
-    """The objects of a dump, each as the bytes after its header, and whether it was interrupted."""
-    found: list[bytes] = []
-    every = offset = 0
-    unpack, ends = _HEADER.unpack_from, {netlink.NLMSG_DONE, netlink.NLMSG_ERROR}
-    while offset < len(raw):
-        length, mtype, flags, _sequence, _port = unpack(raw, offset)
-        payload = raw[offset + 16 : offset + length]
-        offset += (length + 3) & ~3
-        every |= flags
-        if mtype not in ends:
-            found.append(payload)
-            continue
-        result = _result(payload, flags) if mtype == netlink.NLMSG_ERROR else _end(payload)
-        if result.errno:
-            raise KernelError(subject, result.errno, result.text)
-        return found, bool(every & netlink.NLM_F_DUMP_INTR)
-    raise KernelError(subject, errno.EPROTO, "the kernel's answer has no end")
 
 
 def _end(payload: bytes) -> Result:
