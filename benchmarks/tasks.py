@@ -33,11 +33,11 @@ class Task(NamedTuple):
 
 def tasks(count: int, rounds: int, folder: Path) -> Iterator[Task]:
     prefixes = [vip(2, place) for place in range(count)]
-    rules = [{"priority": 100, "family": "ipv4", "to": prefix, "table": "100"} for prefix in prefixes]
+    rule = {"priority": 100, "table": "100"}
     marks = {"ports": ["tcp/80"], "mark": "1"}
     for name, many, single in (
         ("ip_local_route", {"prefixes": prefixes, "table": "100"}, {"prefixes": ["{{ item }}"], "table": "100"}),
-        ("ip_rule", {"rules": rules}, {**rules[0], "to": "{{ item }}"}),
+        ("ip_rule", {**rule, "to": prefixes}, {**rule, "to": ["{{ item }}"]}),
         ("fwmark", {"vips": prefixes, **marks}, {"vips": ["{{ item }}"], **marks}),
     ):
         with Namespace() as netns:

@@ -45,11 +45,15 @@ options:
         type: str
         choices: [ipv4, ipv6, both]
       from: &from
-        description: Source prefix or address.
-        type: str
+        description:
+          - Source prefixes or addresses. Each makes a rule of its own, with each prefix of O(to) that has its family.
+          - Ten thousand of them in one entry are quicker than ten thousand entries, and shorter.
+        type: list
+        elements: str
       to: &to
-        description: Destination prefix or address.
-        type: str
+        description: Destination prefixes or addresses. Each makes a rule of its own, as for O(from).
+        type: list
+        elements: str
       iif: &iif
         description: Name of the interface that the packet came in on. It must exist, unless O(force) is set.
         type: str
@@ -80,7 +84,9 @@ options:
         description: User of the socket, or a range such as V(1000-1999).
         type: str
       not: &not
-        description: The rule takes the packets that its selectors, taken together, do not match.
+        description:
+          - The rule takes the packets that its selectors, taken together, do not match.
+          - Cannot go with more than one prefix in O(from) or O(to).
         type: bool
         default: false
       action: &action
@@ -165,11 +171,11 @@ EXAMPLES = r"""
     fwmark: 0x10000/0x10000
     table: "100"
 
-- name: Deliver two VIPs by destination, and remove every other rule of ours
+- name: Deliver three VIPs by destination, and remove every other rule of ours
   lvs.vipless.ip_rule:
     purge: true
     rules:
-      - {priority: 100, to: 203.0.113.10, table: "100"}
+      - {priority: 100, to: [203.0.113.10, 203.0.113.11], table: "100"}
       - {priority: 100, to: "2001:db8:f::10", iif: eth0, table: "100"}
 
 - name: Web traffic of all users but root goes by a table of its own, other than to networks that main knows
@@ -214,7 +220,8 @@ from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
 OPTIONS: dict[str, dict[str, Any]] = {
     "priority": {"type": "int", "required": True},
     "family": {"type": "str", "choices": ["ipv4", "ipv6", "both"]},
-    **{name: {"type": "str"} for name in ("from", "to", "iif", "oif", "fwmark", "tos")},
+    **{name: {"type": "list", "elements": "str"} for name in ("from", "to")},
+    **{name: {"type": "str"} for name in ("iif", "oif", "fwmark", "tos")},
     "dscp": {"type": "int"},
     **{name: {"type": "str"} for name in ("ipproto", "sport", "dport", "uidrange")},
     "not": {"type": "bool", "default": False},
@@ -238,7 +245,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """The module's work, from options to result."""
     present = params["state"] == "present"
     entries = objects(params, "rules", OPTIONS)
-    named = values.distinct((label, r) for label, entry in entries for r in rule_options.parse(entry, label, present))
+    named = values.distinct(pair for label, entry in entries for pair in rule_options.parse(entry, label, present))
     if present and not params["force"]:
         require_interfaces((f"{label}{name}", entry[name]) for label, entry in entries for name in ("iif", "oif"))
     require_dscp((f"{label}dscp", entry["dscp"]) for label, entry in entries)

@@ -194,7 +194,7 @@ def test_absent_needs_no_table(netns: Namespace) -> None:
         ({"protocol": "256"}, "protocol: '256' is not between 1 and 255."),
         ({"priority": -1}, "priority: -1 is not between 0 and 4294967295."),
         ({"family": None}, "family is missing: the rule names no address to take it from."),
-        ({"family": "ipv6", "to": "203.0.113.10"}, "family: 'ipv6' is not the family of the addresses given."),
+        ({"family": "ipv6", "to": "203.0.113.10"}, "family: 'ipv6' is not the family of to: '203.0.113.10/32'."),
         ({"to": "203.0.113.10/24"}, "to: '203.0.113.10/24' has host bits set; the prefix is 203.0.113.0/24."),
         ({"tos": "0x11"}, "tos: '0x11' has one of the two lowest bits set, which are those of ECN."),
         ({"tos": "0x10", "dscp": 4}, "dscp: 4 cannot go with tos, which holds it."),
@@ -224,6 +224,48 @@ def test_bad_input_is_one_clear_error_and_no_change(netns: Namespace, change: di
         netns.call("ip_rule", **{name: value for name, value in given.items() if value is not None})
     assert str(caught.value) == message
     assert netns.ip_json("rule show") == before
+
+
+def test_each_pair_of_prefixes_of_one_family_is_a_rule(netns: Namespace) -> None:
+    lists = {"from": ["198.51.100.7", "2001:db8:c::7", "0.0.0.0/0"], "to": ["203.0.113.10", "2001:db8:f::10"]}
+    many = {"priority": 100, "table": "100", **lists}
+    expected = {
+        ("-4", "198.51.100.7", "203.0.113.10"),
+        ("-4", "all", "203.0.113.10"),
+        ("-6", "2001:db8:c::7", "2001:db8:f::10"),
+    }
+    assert netns.call("ip_rule", check=True, **many)["changes"] == netns.call("ip_rule", **many)["changes"]
+    assert {(option, rule["src"], rule["dst"]) for option in ("-4", "-6") for rule in rules(netns, option)} == expected
+    assert not netns.call("ip_rule", **many)["changed"]
+    assert netns.call("ip_rule", state="absent", **many | {"to": ["203.0.113.10"], "from": ["198.51.100.7"]})["changed"]
+    assert {rule["src"] for rule in rules(netns, "-4")} == {"all"}
+
+
+@pytest.mark.parametrize(
+    ("lists", "message"),
+    [
+        ({"to": []}, "to: [] is empty: name at least one prefix, or leave it out."),
+        ({"to": ["203.0.113.10", "203.0.113"]}, "to[1]: '203.0.113' is not an IPv4 or IPv6 prefix or address."),
+        (
+            {"to": ["203.0.113.10", "2001:db8:f::10"], "from": "198.51.100.7"},
+            "to[1]: '2001:db8:f::10/128' goes with no prefix of from: none is of its family.",
+        ),
+        (
+            {"from": ["203.0.113.10", "203.0.113.11"], "not": True},
+            "from: ['203.0.113.10', '203.0.113.11'] cannot go with not: each of its rules would take what the others "
+            "select.",
+        ),
+        (
+            {"to": ["203.0.113.10", "203.0.113.11", "203.0.113.10/32"]},
+            "to[2]: 'ipv4 100: from all to 203.0.113.10/32 lookup 100 proto 117' names the same object as to[0].",
+        ),
+    ],
+)
+def test_bad_lists_of_prefixes(netns: Namespace, lists: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        netns.call("ip_rule", priority=100, table="100", **lists)
+    assert str(caught.value) == message
+    assert not [*rules(netns, "-4"), *rules(netns, "-6")]
 
 
 def test_the_same_rule_twice_is_an_error(netns: Namespace) -> None:

@@ -102,6 +102,20 @@ def test_destination(destination: Destination) -> None:
     assert shown.get_attr("IPVS_DEST_ATTR_TUN_FLAGS") == destination.tunnel_flags
 
 
+@given(st.lists(destinations(), max_size=6), st.lists(U32, min_size=3, max_size=3))
+def test_destinations_of_a_dump(listed: list[Destination], counts: list[int]) -> None:
+    """What many have in common is read once; their connections and statistics tell nothing apart."""
+    decoder = ipvs_codec.Destinations()
+    for destination in [*listed, *listed]:
+        counts = [count ^ 1 for count in counts]
+        asked, family = ipvs_codec.encode_destination(destination), 10 if ":" in destination.address else 2
+        connections = b"".join(attribute(7 + place, struct.pack("=I", count)) for place, count in enumerate(counts))
+        # In the kernel's order the family follows the connections.
+        rest = attribute(11, struct.pack("=H", family)) + attribute(12, struct.pack("=I", counts[0]))
+        data = b"".join(attribute(*one) for one in attributes(asked) if one[0] != 11) + connections + rest
+        assert decoder.decode(destination.service, data) == destination
+
+
 @given(services(), destinations())
 def test_identity_is_the_beginning_of_the_record(service: Service, destination: Destination) -> None:
     assert ipvs_codec.encode_service(service).startswith(ipvs_codec.encode_id(service.id))

@@ -40,10 +40,10 @@ class Family:
         payloads = self._session.dump("IPVS services", self._number, genl.request(_GET, VERSION))
         return [value for payload in payloads for number, value in genl.contents(payload) if number == _SERVICE]
 
-    def destinations(self, service: ServiceId) -> list[bytes]:
-        """The attributes of every destination of a service; of a service that is gone, none."""
-        body = genl.request(_GET + _TO_DESTINATION, VERSION, attribute(_SERVICE, ipvs_codec.encode_id(service)))
-        payloads = self._session.dump(f"destinations of {service.line}", self._number, body)
+    def destinations(self, service: bytes) -> list[bytes]:
+        """The attributes of every destination of the service with these attributes; of one that is gone, none."""
+        body = genl.request(_GET + _TO_DESTINATION, VERSION, attribute(_SERVICE, service))
+        payloads = self._session.dump("IPVS destinations", self._number, body)
         return [value for payload in payloads for number, value in genl.contents(payload) if number == _DESTINATION]
 
     def write(self, command: int, entry: Entry) -> Message:
@@ -78,16 +78,15 @@ class ServiceTable:
         require_net_admin(NEED)
         if not ipvs_modules.loaded():
             return []
-        family = Family(self._session)
-        services = [one for one in map(ipvs_codec.decode_service, family.services()) if self._in_scope(one.id)]
-        destinations = [
-            ipvs_codec.decode_destination(service.id, data)
-            for service in services
-            for data in family.destinations(service.id)
-        ]
+        family, decode = Family(self._session), ipvs_codec.Destinations().decode
         # Under concurrent change the kernel's dump can repeat one, in two states.
-        listed: list[Entry] = [*sorted(destinations), *sorted(services, key=lambda one: one.id)]
-        return list({entry.key: entry for entry in listed}.values())
+        dumped = {(service := ipvs_codec.decode_service(data)).id: (service, data) for data in family.services()}
+        services = [dumped[identity] for identity in sorted(filter(self._in_scope, dumped))]
+        destinations: list[Entry] = []
+        for service, data in services:
+            found = [decode(service.id, one) for one in family.destinations(data)]
+            destinations += sorted({entry.key: entry for entry in found}.values())
+        return [*destinations, *(service for service, _data in services)]
 
     def check(self, plan: Plan[Entry]) -> None:
         """Nothing here can cut the host off."""
@@ -119,7 +118,7 @@ def read_all(session: Session) -> list[Listed]:
         service = ipvs_codec.decode_service(data)
         destinations = [
             (ipvs_codec.decode_destination(service.id, one), ipvs_codec.decode_destination_counters(one))
-            for one in family.destinations(service.id)
+            for one in family.destinations(data)
         ]
         destinations.sort(key=lambda pair: pair[0])
         found.append(Listed(service, ipvs_codec.decode_service_counters(data), destinations))

@@ -10,6 +10,7 @@ service is a prefix length in the host's order.
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import inet
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import attribute, attributes
@@ -35,6 +36,8 @@ _PERSISTENT, _HASHED = 0x1, 0x2
 _FORWARDING_BITS = 0x7
 _ADDRESS_BYTES = 16
 """union nf_inet_addr"""
+_COUNT_BYTES = 8
+"""The attribute of a number of connections."""
 _CARRIED = ("connections", "packets_in", "packets_out", "bytes_in", "bytes_out")
 _STATS = (*_CARRIED, *(f"{name}_per_second" for name in _CARRIED))
 """IPVS_STATS_ATTR_…, from 1 on."""
@@ -136,6 +139,30 @@ def decode_destination(service: ServiceId, data: bytes) -> Destination:
     )
 
 
+class Destinations:
+    """Decodes the destinations of one kernel's dumps. What many have in common is read once."""
+
+    def __init__(self) -> None:
+        self._made: dict[bytes, tuple[Any, ...]] = {}
+        self._parts: tuple[slice, slice] | None = None
+
+    def decode(self, service: ServiceId, data: bytes) -> Destination:
+        """As decode_destination()."""
+        before, after = self._parts or self._find(data)
+        shared = data[before] + data[after]
+        made = self._made.get(shared)
+        if made is None:
+            made = self._made[shared] = decode_destination(service, data)[1:]
+        return Destination._make((service, *made))
+
+    def _find(self, data: bytes) -> tuple[slice, slice]:
+        """What stands beside the numbers of connections and the statistics. A kernel writes every record alike, with
+        all its attributes, in its order (ip_vs_genl_fill_dest())."""
+        connections, after = _offset(data, _ACTIVE), _offset(data, _PERSISTENT_CONNECTIONS) + _COUNT_BYTES
+        self._parts = slice(connections), slice(after, _offset(data, _DESTINATION_STATS))
+        return self._parts
+
+
 def decode_service_counters(data: bytes) -> Counters:
     return Counters(_stats(dict(attributes(data))[_SERVICE_STATS]))
 
@@ -144,6 +171,16 @@ def decode_destination_counters(data: bytes) -> Counters:
     found = dict(attributes(data))
     counts = (_U32.unpack(found[name])[0] for name in (_ACTIVE, _INACTIVE, _PERSISTENT_CONNECTIONS))
     return Counters(_stats(found[_DESTINATION_STATS]), *counts)
+
+
+def _offset(data: bytes, number: int) -> int:
+    """Where an attribute begins, or the end where there is none."""
+    offset = 0
+    for found, value in attributes(data):
+        if found == number:
+            break
+        offset += 4 + len(value) + -len(value) % 4
+    return offset
 
 
 def _stats(data: bytes) -> dict[str, int]:

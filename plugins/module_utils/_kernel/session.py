@@ -13,7 +13,7 @@ import errno
 import socket
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from types import TracebackType
 from typing import NamedTuple
 
@@ -98,14 +98,20 @@ class Session:
         (rules and IPv6 routes, measured on Linux 6.18): a dump during which anything changed is taken again, until two
         agree in what nobody else should change. Where no two agree, all is given that any of them had.
         """
+        request = Message(kind, netlink.NLM_F_DUMP, body)
         last: list[bytes] | None = None
         ever: dict[bytes, None] = {}
         for _attempt in range(_DUMP_ATTEMPTS):
-            with _witness(watched.group) if watched else nullcontext(bool) as changed:
-                found, interrupted = self._dump_once(subject, Message(kind, netlink.NLM_F_DUMP, body))
+            if watched is None:
+                found, interrupted = self._dump_once(subject, request)
                 if interrupted:
                     continue
-                if watched is None or not changed():
+                return found
+            with _witness(watched.group) as changed:
+                found, interrupted = self._dump_once(subject, request)
+                if interrupted:
+                    continue
+                if not changed():
                     return found
             if last is not None:
                 now, then = (dict.fromkeys(filter(watched.steady, one)) for one in (found, last))

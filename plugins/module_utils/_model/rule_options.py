@@ -5,13 +5,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
 from ansible_collections.lvs.vipless.plugins.module_utils._model import values
 from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import ACTIONS, GOTO, PROTOCOLS, TO_TABLE, Rule
 
+
+class _Prefix(NamedTuple):
+    """A prefix of ``from`` or ``to``: what names it in a message, its family, its text."""
+
+    option: str
+    family: int
+    text: str
+
+
+_EVERY = "/0"
+"""How a prefix of every address ends."""
 _ECN = 0x3
 _HIGHEST_PORT = 65535
 _HIGHEST_USER = values.FULL_MASK - 1
@@ -19,8 +30,9 @@ _HIGHEST_GROUP = 0x7FFFFFFF
 _PREFIX_LENGTHS = {values.IPV4: 32, values.IPV6: 128}
 
 
-def parse(options: Mapping[str, Any], label: str = "", needs_action: bool = True) -> list[Rule]:
-    """The rules that one entry of the module's options asks for: one, or a pair for ``family: both``.
+def parse(options: Mapping[str, Any], label: str = "", needs_action: bool = True) -> list[tuple[str, Rule]]:
+    """The rules that one entry of the module's options asks for, each with what names it in a message: one for each
+    pair of prefixes of one family, or one for each family.
 
     ``needs_action`` is false where only the identity counts, as for a removal.
     """
@@ -29,12 +41,6 @@ def parse(options: Mapping[str, Any], label: str = "", needs_action: bool = True
         "protocol": values.protocol(label + "protocol", options["protocol"]),
         "inverted": options["not"],
     }
-    prefixes = {
-        name: values.network(label + name, options[name]) for name in ("from", "to") if options[name] is not None
-    }
-    # The kernel drops a selector of length 0: it selects nothing.
-    for name, prefix in prefixes.items():
-        found[_PREFIX_FIELDS[name]] = str(prefix) if prefix.prefixlen else ""
     for name, (field, read) in _SELECTORS.items():
         if options[name] is not None:
             found[field] = read(label + name, options[name])
@@ -42,10 +48,47 @@ def parse(options: Mapping[str, Any], label: str = "", needs_action: bool = True
         found["mark"], found["mask"] = values.mark_and_mask(label + "fwmark", options["fwmark"])
     if options["tos"] is not None and options["dscp"] is not None:
         raise BadInput(label + "dscp", options["dscp"], "cannot go with tos, which holds it.")
-    families = _families(options["family"], prefixes, label)
+    sources, destinations = (_prefixes(options, label, name) for name in ("from", "to"))
+    _require_partners(sources, destinations)
+    families = _families(options["family"], [*sources, *destinations], label)
     if needs_action:
         found.update(_action(options, label, max(_PREFIX_LENGTHS[family] for family in families)))
-    return [Rule(family, **found) for family in families]
+    rules = [Rule(family, **found) for family in families]
+    return [pair for rule in rules for pair in _selected(rule, label, sources, destinations)]
+
+
+def _prefixes(options: Mapping[str, Any], label: str, name: str) -> list[_Prefix]:
+    """The prefixes of ``from`` or ``to``; none where it is not given."""
+    texts = options[name]
+    if texts is None:
+        return []
+    if not texts:
+        raise BadInput(label + name, texts, "is empty: name at least one prefix, or leave it out.")
+    if len(texts) > 1 and options["not"]:
+        raise BadInput(label + name, texts, "cannot go with not: each of its rules would take what the others select.")
+    found = []
+    for place, text in enumerate(texts):
+        option = f"{label}{name}[{place}]" if len(texts) > 1 else label + name
+        prefix = values.network(option, text)
+        found.append(_Prefix(option, values.family_of(prefix), str(prefix)))
+    return found
+
+
+def _selected(
+    rule: Rule, label: str, sources: Sequence[_Prefix], destinations: Sequence[_Prefix]
+) -> Iterator[tuple[str, Rule]]:
+    """The rule for each pair of prefixes of its family."""
+    whole = _Prefix(label, rule.family, _EVERY)
+    for source in sources or [whole]:
+        for destination in destinations or [whole]:
+            if source.family == destination.family == rule.family:
+                named = destination.option if len(destinations) > 1 else source.option if len(sources) > 1 else label
+                yield named, rule._replace(source=_selector(source), destination=_selector(destination))
+
+
+def _selector(prefix: _Prefix) -> str:
+    """The kernel drops a selector of length 0: it selects nothing."""
+    return "" if prefix.text.endswith(_EVERY) else prefix.text
 
 
 def _action(options: Mapping[str, Any], label: str, longest_prefix: int) -> dict[str, Any]:
@@ -116,7 +159,6 @@ def _range(lowest: int, highest: int) -> Callable[[str, str], str]:
     return read
 
 
-_PREFIX_FIELDS = {"from": "source", "to": "destination"}
 _SELECTORS: dict[str, tuple[str, Callable[[str, Any], Any]]] = {
     "iif": ("iif", values.interface),
     "oif": ("oif", values.interface),
@@ -130,18 +172,23 @@ _SELECTORS: dict[str, tuple[str, Callable[[str, Any], Any]]] = {
 """The option, its field of Rule, and what reads its value."""
 
 
-def _families(family: str | None, prefixes: Mapping[str, values.Network], label: str) -> list[int]:
-    found = {values.family_of(prefix) for prefix in prefixes.values()}
-    if len(found) > 1:
-        raise BadInput(label + "to", str(prefixes["to"]), f"is not of the family of from: {str(prefixes['from'])!r}.")
-    if family is None:
-        if not found:
-            raise BadInput(label + "family", None, "is missing: the rule names no address to take it from.")
-        return sorted(found)
-    if family == "both":
-        if found:
-            raise BadInput(label + "family", family, "cannot go with an address, which has one family.")
-        return [values.IPV4, values.IPV6]
-    if found and found != {values.FAMILIES[family]}:
-        raise BadInput(label + "family", family, "is not the family of the addresses given.")
-    return [values.FAMILIES[family]]
+def _require_partners(sources: Sequence[_Prefix], destinations: Sequence[_Prefix]) -> None:
+    """Every prefix must be in some rule."""
+    for prefixes, others, other in ((sources, destinations, "to"), (destinations, sources, "from")):
+        families = {prefix.family for prefix in others}
+        for prefix in prefixes:
+            if others and prefix.family not in families:
+                raise BadInput(prefix.option, prefix.text, f"goes with no prefix of {other}: none is of its family.")
+
+
+def _families(family: str | None, prefixes: Sequence[_Prefix], label: str) -> list[int]:
+    """The families to make rules for."""
+    if family is None and not prefixes:
+        raise BadInput(label + "family", None, "is missing: the rule names no address to take it from.")
+    if family == "both" and prefixes:
+        raise BadInput(label + "family", family, "cannot go with an address, which has one family.")
+    asked = {*values.FAMILIES.values()} if family in (None, "both") else {values.FAMILIES[family]}
+    for prefix in prefixes:
+        if prefix.family not in asked:
+            raise BadInput(label + "family", family, f"is not the family of {prefix.option}: {prefix.text!r}.")
+    return sorted({prefix.family for prefix in prefixes} or asked)
