@@ -48,6 +48,13 @@ def realservers(entries: Entries) -> list[str]:
     return services.realserver_addresses(services.parse(entries))
 
 
+def packets(
+    entries: Entries, delivery_bit: int | str, interfaces: Sequence[str], sources: Sequence[str]
+) -> list[dict[str, Any]]:
+    """See packets.yml."""
+    return services.packets(services.parse(entries), _bit(delivery_bit), interfaces, sources)
+
+
 def _bit(delivery_bit: int | str) -> int:
     return values.single_bit("delivery_bit", delivery_bit)
 
@@ -57,4 +64,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., list[Any]]]:
         """What Ansible asks for."""
-        return {work.__name__: _reported(work) for work in (fwmark_entries, ipvs_services, vips, realservers)}
+        return {work.__name__: _reported(work) for work in (fwmark_entries, ipvs_services, packets, vips, realservers)}

@@ -50,20 +50,29 @@ class ArgumentSpec:
 def one_or_many(
     plural: str, options: Mapping[str, Mapping[str, Any]], *, identity: str, alternative: str = ""
 ) -> ArgumentSpec:
-    """One object through top-level options, or many through the list ``plural``; ``state`` and ``purge`` beside them.
+    """One object through top-level options, or many through the list ``plural``; beside them ``state``, ``purge`` and
+    ``file``.
 
     ``identity`` is the option that every object must have; where there are two kinds, those of the second have
     ``alternative``.
     """
+    state: dict[str, dict[str, Any]] = {
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "purge": {"type": "bool", "default": False},
+        "file": {"type": "str"},
+    }
+    return one_or_listed(plural, options, identity=identity, alternative=alternative).merge(ArgumentSpec(state))
+
+
+def one_or_listed(
+    plural: str, options: Mapping[str, Mapping[str, Any]], *, identity: str, alternative: str = ""
+) -> ArgumentSpec:
+    """The same for objects that have no state, such as questions."""
     identities = [identity, alternative] if alternative else [identity]
     top = {name: {k: v for k, v in option.items() if k != "required"} for name, option in options.items()}
+    listed = {"type": "list", "elements": "dict", "options": {n: dict(o) for n, o in options.items()}}
     return ArgumentSpec(
-        {
-            **top,
-            plural: {"type": "list", "elements": "dict", "options": {n: dict(o) for n, o in options.items()}},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "purge": {"type": "bool", "default": False},
-        },
+        {**top, plural: listed},
         mutually_exclusive=[(plural, name) for name in identities],
         required_one_of=[(plural, *identities)],
     )
@@ -71,7 +80,7 @@ def one_or_many(
 
 def objects(params: Mapping[str, Any], plural: str, options: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """The objects the user named, each with the prefix of its options in a message (``rules[3].`` or nothing)."""
-    if params["purge"] and (params[plural] is None or params["state"] == "absent"):
+    if params.get("purge") and (params[plural] is None or params["state"] == "absent"):
         raise BadInput("purge", True, f"goes with the list {plural} and state: present only.")
     if params[plural] is None:
         return [("", {name: params[name] for name in options})]

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import NotKept
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired, Plan, Planned, make_plan
 
 T = TypeVar("T", bound=Planned)
+K_contra = TypeVar("K_contra", contravariant=True)
 
 _ATTEMPTS = 3
 """Another program may change the same table between our reading and our writing; a kernel that keeps refusing does not
@@ -33,8 +34,23 @@ class Resource(Protocol[T]):
         done whole or not at all."""
 
 
-def converge(resource: Resource[T], desired: Desired[T], check_mode: bool) -> dict[str, Any]:
-    """Bring the host to the desired state.
+class Kept(Protocol[K_contra]):
+    """What keeps the objects over a reboot, once they are there."""
+
+    def desired(self, objects: Sequence[K_contra]) -> Desired[Any]:
+        """What it has to hold for these objects."""
+
+    def read(self) -> Iterable[Any]: ...
+
+    def check(self, plan: Plan[Any]) -> None: ...
+
+    def apply(self, plan: Plan[Any]) -> bool | None: ...
+
+
+def converge(
+    resource: Resource[T], desired: Desired[T], check_mode: bool, kept: Kept[T] | None = None
+) -> dict[str, Any]:
+    """Bring the host to the desired state, and where there is one, what keeps that state after it.
 
     Returns the module's result: ``changed``, ``diff`` (before and after, a line an object) and ``changes``
     (a line a step). In check mode the result is the same and nothing is written.
@@ -43,11 +59,24 @@ def converge(resource: Resource[T], desired: Desired[T], check_mode: bool) -> di
     resource.check(plan)
     if not check_mode:
         _carry_out(resource, desired, plan)
+    result = _result(plan)
+    return _joined(result, converge(kept, kept.desired(plan.after), check_mode)) if kept else result
+
+
+def _result(plan: Plan[T]) -> dict[str, Any]:
     before = _text(plan.before)
     return {
         "changed": bool(plan.changes),
         "diff": {"before": before, "after": _text(plan.after) if plan.changes else before},
         "changes": [change.line for change in plan.changes],
+    }
+
+
+def _joined(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "changed": first["changed"] or second["changed"],
+        "diff": {side: first["diff"][side] + second["diff"][side] for side in ("before", "after")},
+        "changes": [*first["changes"], *second["changes"]],
     }
 
 

@@ -24,9 +24,11 @@ class Held(NamedTuple):
 
 
 def refuse_replacing(edits: Iterable[tuple[Route, Route]]) -> None:
-    """A route of the kernel, or one that leads somewhere, is not ours to turn into another."""
+    """A route of the kernel, or one that leads somewhere, is not ours to turn into another. Its owner may give it
+    another next hop."""
     for before, after in edits:
-        if before.kind == UNICAST or before.protocol == PROTOCOLS["kernel"]:
+        is_same = before.kind == after.kind and before.protocol == after.protocol
+        if (before.kind == UNICAST and not is_same) or before.protocol == PROTOCOLS["kernel"]:
             raise Refused(
                 "prefixes", after.prefix, f"this host has '{before.line}' there. Remove that, or choose another metric."
             )

@@ -86,9 +86,11 @@ options:
     default: 2
   file:
     description:
-      - Absolute path of the file that sets the levels at boot, such as C(/etc/sysctl.d/90-lvs-vipless-arp.conf).
-        Nothing but the running kernel is changed if not given. Its directory must exist.
-      - Only for O(method=sysctl).
+      - Absolute path of the file that sets the levels at boot, such as C(/etc/sysctl.d/90-lvs-vipless-arp.conf). With
+        O(method=nftables), the file that makes the table at boot, such as C(/etc/lvs-vipless/realserver/arp.nft), which
+        M(lvs.vipless.boot_unit) reads.
+      - Nothing but the running kernel is changed if not given. Its directory must exist, or be below
+        C(/etc/lvs-vipless).
       - The file belongs to this module as a whole. It must not exist yet, or must have been written by this module.
     type: str
   state:
@@ -140,6 +142,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._engine import converg
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.arp import levels
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.arp_table import ArpTable, sources
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_file import boot_file
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import require_interfaces
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sysctl import Sysctls, require_keys
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sysctl_file import SysctlFile
@@ -170,7 +173,8 @@ def _by_nftables(params: dict[str, Any], present: bool, check_mode: bool) -> dic
     wanted = arp_silence.parse(params, present)
     require_interfaces((option, name) for option, name in arp.labelled(params["interfaces"]) if name != arp.ALL)
     desired = arp_silence.desired(wanted, sources(wanted) if present else (), present)
-    return {**converge(ArpTable(wanted.table), desired, check_mode), "warnings": []}
+    file = boot_file(params["file"], "arp_suppress", ArpTable(wanted.table).written_out)
+    return {**converge(ArpTable(wanted.table), desired, check_mode, file), "warnings": []}
 
 
 def _by_sysctl(params: dict[str, Any], present: bool, check_mode: bool) -> dict[str, Any]:

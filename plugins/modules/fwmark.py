@@ -113,6 +113,14 @@ options:
       - As it is if not given.
     type: list
     elements: str
+  file:
+    description:
+      - Absolute path of the file that brings these objects back at boot, in the format of C(nft --file), such as
+        C(/etc/lvs-vipless/director/marks.nft). M(lvs.vipless.boot_unit) reads it at boot.
+      - It holds what this task names and nothing else, and is removed where that is nothing, as with O(state=absent).
+        Directories below C(/etc/lvs-vipless) are made as needed.
+      - The file must not exist yet, or must have been written by this module.
+    type: str
   state:
     description: Whether packets should get the marks. For V(absent) the mark need not be given.
     type: str
@@ -184,6 +192,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec, objects, one_or_many
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_file import boot_file
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_rules import HOOKS
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_table import Entry, MarkTable, complete
 from ansible_collections.lvs.vipless.plugins.module_utils._model import mark_options, values
@@ -222,7 +231,8 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     else:
         keys = frozenset(m.key for m in named)
         desired = Desired(unwanted=lambda found: found.within(keys))
-    return converge(MarkTable(table.name), desired, check_mode)
+    file = boot_file(params["file"], "fwmark", MarkTable(table.name).written_out)
+    return converge(MarkTable(table.name), desired, check_mode, file)
 
 
 def main() -> None:

@@ -65,6 +65,16 @@ options:
   device: *device
   scope: *scope
   protocol: *protocol
+  file:
+    description:
+      - Absolute path of the file that brings these objects back at boot, in the format of C(ip -batch), such as
+        C(/etc/lvs-vipless/realserver/addresses.ip). M(lvs.vipless.boot_unit) reads it at boot.
+      - It holds what this task names and nothing else, and is removed where that is nothing, as with O(state=absent).
+        Directories below C(/etc/lvs-vipless) are made as needed.
+      - The file must not exist yet, or must have been written by this module.
+      - At boot the addresses come back without their owner, since C(ip) sets it from iproute2 6.3 on only. One without
+        an owner that the file names is therefore taken as this module's own.
+    type: str
   state:
     description:
       - Whether the addresses should exist. V(present) takes over an address that is there, and marks it.
@@ -124,9 +134,11 @@ from ansible_collections.lvs.vipless.plugins.module_utils._engine import converg
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.address_guard import guard
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.addresses import AddressList, keeps_owner
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_file import boot_file
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import require_interfaces
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
-from ansible_collections.lvs.vipless.plugins.module_utils._model import address, values
+from ansible_collections.lvs.vipless.plugins.module_utils._model import address, boot_lines, values
+from ansible_collections.lvs.vipless.plugins.module_utils._model.address_restored import Restored
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -150,6 +162,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     present = params["state"] == "present"
     entries = objects(params, "addresses", OPTIONS)
     named = values.distinct(pair for label, entry in entries for pair in address.parse(entry, label))
+    file = boot_file(params["file"], "ip_address", boot_lines.of_addresses)
     purged = address.owner("purge_protocol", params["purge_protocol"])
     if present:
         require_interfaces((f"{label}device", entry["device"]) for label, entry in entries)
@@ -157,12 +170,14 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     with Session(read_only=check_mode) as session:
         if not keeps_owner(session):
             named = [replace(a, protocol=address.UNOWNED) for a in named]
+        restored = Restored(file.content() if file else ())
         listed = {(a.key, a.length, a.protocol) for a in named}
         if present:
-            desired = Desired(named, lambda found: params["purge"] and found.protocol == purged)
+            ours = restored.owned_by(purged)
+            desired = Desired(named, lambda found: params["purge"] and ours(found), restored.complete)
         else:
             desired = Desired(unwanted=lambda found: (found.key, found.length, found.protocol) in listed)
-        return converge(AddressList(session, families, None if params["force"] else guard), desired, check_mode)
+        return converge(AddressList(session, families, None if params["force"] else guard), desired, check_mode, file)
 
 
 def main() -> None:

@@ -76,6 +76,14 @@ options:
   metric: *metric
   source: *source
   protocol: *protocol
+  file:
+    description:
+      - Absolute path of the file that brings these objects back at boot, in the format of C(ip -batch), such as
+        C(/etc/lvs-vipless/director/routes.ip). M(lvs.vipless.boot_unit) reads it at boot.
+      - It holds what this task names and nothing else, and is removed where that is nothing, as with O(state=absent).
+        Directories below C(/etc/lvs-vipless) are made as needed.
+      - The file must not exist yet, or must have been written by this module.
+    type: str
   state:
     description: Whether the routes should exist. V(absent) removes only routes that carry the protocol given.
     type: str
@@ -142,12 +150,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec, objects, one_or_many
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_file import boot_file
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.host import lookup
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import require_interfaces
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.routes import RouteTables
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sources import require_sources
-from ansible_collections.lvs.vipless.plugins.module_utils._model import ownership, route, values
+from ansible_collections.lvs.vipless.plugins.module_utils._model import boot_lines, ownership, route, values
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "prefixes": {"type": "list", "elements": "str", "required": True},
@@ -178,6 +187,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     protected = [str(values.address(f"protect[{i}]", text)) for i, text in enumerate(params["protect"])]
     owner = values.protocol("purge_protocol", params["purge_protocol"])
     everywhere = owner if params["purge"] else 0
+    file = boot_file(params["file"], "ip_local_route", boot_lines.of_routes)
     present = params["state"] == "present"
     with Session(read_only=check_mode) as session:
         require_sources(session, labelled if present else [])
@@ -188,7 +198,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             everywhere,
             None if params["force"] else lookup(protected),
         )
-        return converge(tables, ownership.desired(named, present, everywhere), check_mode)
+        return converge(tables, ownership.desired(named, present, everywhere), check_mode, file)
 
 
 def main() -> None:

@@ -140,6 +140,14 @@ options:
   suppress_prefixlength: *suppress_prefixlength
   suppress_ifgroup: *suppress_ifgroup
   protocol: *protocol
+  file:
+    description:
+      - Absolute path of the file that brings these objects back at boot, in the format of C(ip -batch), such as
+        C(/etc/lvs-vipless/director/rules.ip). M(lvs.vipless.boot_unit) reads it at boot.
+      - It holds what this task names and nothing else, and is removed where that is nothing, as with O(state=absent).
+        Directories below C(/etc/lvs-vipless) are made as needed.
+      - The file must not exist yet, or must have been written by this module.
+    type: str
   state:
     description: Whether the rules should exist. For V(absent) what they do need not be given, and does not count.
     type: str
@@ -211,11 +219,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec, objects, one_or_many
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_file import boot_file
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import require_interfaces
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.rules import RuleList, require_dscp
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
-from ansible_collections.lvs.vipless.plugins.module_utils._model import rule, rule_options, values
-from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
+from ansible_collections.lvs.vipless.plugins.module_utils._model import boot_lines, ownership, rule_options, values
+from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import ACTIONS
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "priority": {"type": "int", "required": True},
@@ -225,7 +234,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "dscp": {"type": "int"},
     **{name: {"type": "str"} for name in ("ipproto", "sport", "dport", "uidrange")},
     "not": {"type": "bool", "default": False},
-    "action": {"type": "str", "choices": list(rule.ACTIONS)},
+    "action": {"type": "str", "choices": list(ACTIONS)},
     "table": {"type": "str"},
     "l3mdev": {"type": "bool", "default": False},
     **{name: {"type": "int"} for name in ("goto", "suppress_prefixlength", "suppress_ifgroup")},
@@ -250,15 +259,12 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         require_interfaces((f"{label}{name}", entry[name]) for label, entry in entries for name in ("iif", "oif"))
     require_dscp((f"{label}dscp", entry["dscp"]) for label, entry in entries)
     owner = values.protocol("purge_protocol", params["purge_protocol"])
-    keys = frozenset(r.key for r in named)
-    if present:
-        desired = Desired(named, lambda found: params["purge"] and found.protocol == owner)
-    else:
-        desired = Desired(unwanted=lambda found: found.key in keys)
+    desired = ownership.desired(named, present, owner if params["purge"] else 0)
+    file = boot_file(params["file"], "ip_rule", boot_lines.of_rules)
     families = values.FAMILIES.values() if params["purge"] else {r.family for r in named}
     owners = {owner, *(r.protocol for r in named)}
     with Session(read_only=check_mode) as session:
-        return converge(RuleList(session, families, owners, params["force"]), desired, check_mode)
+        return converge(RuleList(session, families, owners, params["force"]), desired, check_mode, file)
 
 
 def main() -> None:

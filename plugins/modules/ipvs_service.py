@@ -60,7 +60,10 @@ options:
           - Port of a service by O(services[].vip). 0 stands for every port, and needs O(services[].persistent).
         type: int
       scheduler: &scheduler
-        description: Name of the scheduler. Its module must be in the kernel or on disk.
+        description:
+          - Name of the scheduler. Its module must be in the kernel or on disk.
+          - While it is changed, the kernel has none for some milliseconds, and refuses new connections
+            (ip_vs_edit_service() in net/netfilter/ipvs/ip_vs_ctl.c). Established ones go on.
         type: str
         default: wlc
       persistent: &persistent
@@ -157,6 +160,14 @@ options:
   flags: *flags
   persistence_engine: *persistence_engine
   destinations: *destinations
+  file:
+    description:
+      - Absolute path of the file that brings these objects back at boot, in the format of C(ipvsadm --restore), such as
+        C(/etc/lvs-vipless/director/services.ipvs). M(lvs.vipless.boot_unit) reads it at boot.
+      - It holds what this task names and nothing else, and is removed where that is nothing, as with O(state=absent).
+        Directories below C(/etc/lvs-vipless) are made as needed.
+      - The file must not exist yet, or must have been written by this module.
+    type: str
   state:
     description: Whether the services should exist. V(absent) removes them with all their destinations.
     type: str
@@ -255,11 +266,11 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec, objects, one_or_many
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel import ipvs_modules
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import boot_file, ipvs_modules
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.genl import NETLINK_GENERIC
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.ipvs import ServiceTable
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
-from ansible_collections.lvs.vipless.plugins.module_utils._model import ipvs, ipvs_options, values
+from ansible_collections.lvs.vipless.plugins.module_utils._model import boot_lines, ipvs, ipvs_options, values
 
 DESTINATION = {
     "address": {"type": "str", "required": True},
@@ -298,11 +309,12 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """The module's work, from options to result."""
     entries = objects(params, "services", OPTIONS)
     desired, in_scope = ipvs_options.desired(params, entries)
+    file = boot_file.boot_file(params["file"], "ipvs_service", boot_lines.of_services)
     if desired.present:
         names = ("scheduler", "persistence_engine")
         ipvs_modules.require(*([(f"{label}{name}", entry[name]) for label, entry in entries] for name in names))
     with Session(NETLINK_GENERIC, read_only=check_mode) as session:
-        return converge(ServiceTable(session, in_scope), desired, check_mode)
+        return converge(ServiceTable(session, in_scope), desired, check_mode, file)
 
 
 def main() -> None:

@@ -69,6 +69,14 @@ options:
   mac: *mac
   proxy: *proxy
   protocol: *protocol
+  file:
+    description:
+      - Absolute path of the file that brings these objects back at boot, in the format of C(ip -batch), such as
+        C(/etc/lvs-vipless/router/neighbors.ip). M(lvs.vipless.boot_unit) reads it at boot.
+      - It holds what this task names and nothing else, and is removed where that is nothing, as with O(state=absent).
+        Directories below C(/etc/lvs-vipless) are made as needed.
+      - The file must not exist yet, or must have been written by this module.
+    type: str
   state:
     description: Whether the entries should exist. V(absent) removes only entries that carry the protocol given.
     type: str
@@ -119,11 +127,12 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec, objects, one_or_many
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_file import boot_file
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import require_interfaces
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.neighbors import NeighborTables
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.proxying import lacking
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
-from ansible_collections.lvs.vipless.plugins.module_utils._model import neighbor, ownership, values
+from ansible_collections.lvs.vipless.plugins.module_utils._model import boot_lines, neighbor, ownership, values
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "address": {"type": "str", "required": True},
@@ -143,12 +152,13 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     entries = objects(params, "neighbors", OPTIONS)
     named = values.distinct((label, neighbor.parse(entry, label, present)) for label, entry in entries)
     require_interfaces((f"{label}device", entry["device"]) for label, entry in entries)
+    file = boot_file(params["file"], "static_neighbor", boot_lines.of_neighbors)
     owner = values.protocol("purge_protocol", params["purge_protocol"])
     everything = [(family, proxy) for family in values.FAMILIES.values() for proxy in (False, True)]
     with Session(read_only=check_mode) as session:
         where = everything if purge else [(n.family, n.proxy) for n in named]
         tables = NeighborTables(session, where, {owner, *(n.protocol for n in named)})
-        result = converge(tables, ownership.desired(named, present, owner if purge else 0), check_mode)
+        result = converge(tables, ownership.desired(named, present, owner if purge else 0), check_mode, file)
     return {**result, "warnings": lacking(named) if present else []}
 
 

@@ -9,18 +9,19 @@ from pathlib import Path
 
 from environment import CHECKOUT
 
-NAMESPACE = Path(__file__).with_name("namespace.py")
+HELPERS = [Path(__file__).with_name(f"{name}.py") for name in ("asking", "killing", "namespace", "traffic")]
 
 
 def pack(bundle: Path, folders: Mapping[str, Path]) -> None:
-    """The collection's plugins, Ansible's module_utils, what makes network namespaces, and folders by their name."""
+    """The collection's plugins, Ansible's module_utils, what the tests stand on, and folders by their name."""
     with tarfile.open(bundle, "w") as archive:
         add(archive, CHECKOUT / "plugins", "ansible_collections/lvs/vipless/plugins")
         # Ansible's own file for the package, which an installation has, would ask for the controller's half.
         archive.addfile(tarfile.TarInfo("ansible/__init__.py"))
         add(archive, package("ansible") / "module_utils", "ansible/module_utils")
         add(archive, package("ansible") / "release.py", "ansible/release.py")
-        add(archive, NAMESPACE, NAMESPACE.name)
+        for helper in HELPERS:
+            add(archive, helper, helper.name)
         for name, folder in folders.items():
             add(archive, folder, name)
 

@@ -233,8 +233,8 @@ def test_a_foreign_table_is_refused(netns: Namespace, foreign: str) -> None:
         ({"interfaces": ["all", "v0"]}, "interfaces: ['all', 'v0'] names interfaces beside all, which is all of them."),
         ({"interfaces": ["nope0"]}, "interfaces[0]: 'nope0' is not an interface of this host; it has lo, v0, v1."),
         (
-            {"file": "/etc/arp"},
-            "file: '/etc/arp' goes with method sysctl: this module sets up no table at boot.",
+            {"file": "/nowhere/arp"},
+            "file: '/nowhere/arp' cannot be written: the directory /nowhere does not exist.",
         ),
         ({"method": "sysctl"}, f"vips: ['{VIP}', '{PREFIX}'] goes with method nftables."),
         ({"method": "sysctl", "vips": None, "source": OWN}, f"source: '{OWN}' goes with method nftables."),

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from asking import asking
 from namespace import Namespace
 from states import COUNT, address
 from traffic import connect, serving
 
 SECONDS = 4
-TIMEOUT_SECONDS = 0.9
-"""Below the second after which TCP sends a lost packet again: one that is lost must not go unseen."""
 VIPS = {"v4": "203.0.113.10", "v6": "2001:db8:f:1::10"}
 OTHERS = [address(place) for place in range(COUNT)]
 FEW = OTHERS[:10]
@@ -76,7 +71,7 @@ def _ask_during(netns: Namespace, steps: Steps) -> tuple[list[str], list[str]]:
         connect(netns, client)
         for module, params in (routes("lo", FEW), rules("100", FEW), marks("0x10001", FEW)):
             netns.call(module, **params)
-        with serving(netns), _load(client) as (asked, failed):
+        with serving(netns), asking(client, [(vip, 80) for vip in VIPS.values()]) as (asked, failed):
             end = time.monotonic() + SECONDS
             changes = 0
             while time.monotonic() < end:
@@ -86,32 +81,3 @@ def _ask_during(netns: Namespace, steps: Steps) -> tuple[list[str], list[str]]:
     print(f"{changes} changes, {len(asked)} requests, {len(failed)} failed")
     assert changes > 4
     return asked, failed
-
-
-@contextmanager
-def _load(client: Namespace) -> Iterator[tuple[list[str], list[str]]]:
-    """Requests, one after the other. The lists are of those that were made and of those that failed."""
-    stop = threading.Event()
-    asked: list[str] = []
-    failed: list[str] = []
-
-    def ask() -> None:
-        with client.entered():
-            while not stop.is_set():
-                for vip in VIPS.values():
-                    asked.append(vip)
-                    try:
-                        with socket.create_connection((vip, 80), timeout=TIMEOUT_SECONDS) as connection:
-                            answer = connection.recv(16)
-                    except OSError as error:
-                        answer = str(error).encode()
-                    if answer != b"here":
-                        failed.append(f"request {len(asked)} to {vip}: {answer.decode()}")
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        yield asked, failed
-    finally:
-        stop.set()
-        thread.join()

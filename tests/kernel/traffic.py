@@ -5,10 +5,11 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from namespace import Namespace
 
+LONGEST_SECONDS = 30
 _IPV6_TRANSPARENT = 75
 
 
@@ -27,10 +28,10 @@ def connect(netns: Namespace, client: Namespace) -> None:
 
 
 @contextmanager
-def serving(netns: Namespace) -> Iterator[None]:
+def serving(netns: Namespace, port: int = 80) -> Iterator[None]:
     """A daemon that answers for any address that is delivered to it: IP_TRANSPARENT is all that its answers need."""
     with netns.entered():
-        listener = socket.create_server(("::", 80), family=socket.AF_INET6, dualstack_ipv6=True, backlog=64)
+        listener = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=64)
     listener.setsockopt(socket.SOL_IP, socket.IP_TRANSPARENT, 1)
     listener.setsockopt(socket.IPPROTO_IPV6, _IPV6_TRANSPARENT, 1)
 
@@ -40,7 +41,9 @@ def serving(netns: Namespace) -> Iterator[None]:
                 connection, _peer = listener.accept()
             except OSError:
                 return
-            with connection:
+            with connection, suppress(OSError):
+                # The end of a connection may be lost, with what balanced it.
+                connection.settimeout(LONGEST_SECONDS)
                 connection.sendall(b"here")
                 # Whoever asks on is answered, and the end of one connection is that of its client.
                 while data := connection.recv(16):

@@ -52,6 +52,23 @@ def test_one_ipvs_service_for_each_family() -> None:
     assert [d["address"] for d in found[1]["destinations"]] == ["2001:db8:a::11"]
 
 
+def test_a_clients_packet_for_each_prefix_and_interface() -> None:
+    asked = services.packets(services.parse([WEB, DNS]), BIT, ["eth0", "eth1"], ["2001:db8:c::7", "198.51.100.7"])
+    assert len(asked) == 8
+    assert asked[2] == {
+        "destination": "203.0.113.64",
+        "source": "198.51.100.7",
+        "iif": "eth0",
+        "fwmark": "0x10001",
+        "protocol": "tcp",
+        "destination_port": 80,
+    }
+    assert asked[5]["iif"] == "eth1"
+    assert (asked[5]["destination"], asked[5]["source"]) == ("2001:db8:f::", "2001:db8:c::7")
+    with pytest.raises(BadInput, match=r"sources: \['198\.51\.100\.7'\] has no ipv6 address\."):
+        services.packets(services.parse([WEB]), BIT, ["eth0"], ["198.51.100.7"])
+
+
 @pytest.mark.parametrize(("given", "port"), [({}, 0), ({"port": 5353}, 5353)])
 def test_packets_keep_their_port_unless_another_is_named(given: dict[str, int], port: int) -> None:
     (found,) = services.balanced(services.parse([{**DNS, "realservers": [{"address": "10.0.0.11", **given}]}]), BIT)

@@ -23,7 +23,7 @@ def test_marks(text: str, found: tuple[int, int]) -> None:
     ("check", "value", "message"),
     [
         (values.mark_and_mask, "0x101/0xff", "x: '0x101/0xff' has bits outside its mask (mark 0x101, mask 0xff)."),
-        (values.mark_and_mask, "1/0", "x: '0' is not between 1 and 4294967295."),
+        (values.mark_and_mask, "1/0", "x: '1/0' is not MARK/MASK, numbers up to 0xffffffff with a mask above 0."),
         (values.mark_and_mask, "0x100000000", "x: '0x100000000' is not between 0 and 4294967295."),
         (values.mark_and_mask, "", "x: '' is not a whole number."),
         (values.single_bit, "0x30000", "x: '0x30000' has more than one bit set."),

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Refused
@@ -101,6 +101,11 @@ class ArpTable:
             commands = list(self._commands(gone, added))
         nft.transaction(f"the table {layout.FAMILY} {self._name}", commands)
 
+    def written_out(self, entries: Sequence[Entry]) -> list[str]:
+        """The commands that make a table of these where there is none. For a table that has not been read."""
+        made = self._commands([], list(entries))
+        return [line for command in made for line in command.splitlines()]
+
     def _take(self, kind: str, body: nft.Json) -> None:
         """Add one object of the listing to the content, or refuse the table for it."""
         content, name = self._content, str(body.get("name"))
@@ -154,6 +159,6 @@ class ArpTable:
 
     def _elements(self, step: str, entries: Iterable[Entry]) -> Iterator[str]:
         """One command for all: nft takes many elements of one command at once, and commands one by one."""
-        elements = ", ".join(f"{entry.vip} . ip" for entry in entries if isinstance(entry, Vip))
+        elements = ",\n".join(f"{entry.vip} . ip" for entry in entries if isinstance(entry, Vip))
         if elements:
-            yield f"{step} element {self._place} {layout.SET} {{ {elements} }}"
+            yield f"{step} element {self._place} {layout.SET} {{\n{elements}\n}}"

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Union
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import PartlyApplied, ProgramFailed, Refused
@@ -94,6 +94,11 @@ class MarkTable:
             raise _partly(plan, error, marks_done=_MARKS in done) from None
         return True
 
+    def written_out(self, entries: Sequence[Entry]) -> list[str]:
+        """The commands that make a table of these where there is none. For a table that has not been read."""
+        made = self._phases([], _marks(entries), _table(entries))
+        return [line for commands in made.values() for command in commands for line in command.splitlines()]
+
     def _phases(self, removed: list[Mark], added: list[Mark], table: Table | None) -> dict[str, list[str]]:
         """The transactions by name. Of a table that is new they are one: no packet meets it before."""
         content = self._content
@@ -113,7 +118,8 @@ class MarkTable:
         for mark in marks:
             elements[layout.map_of(mark)].append(encode(mark))
         for name, texts in elements.items():
-            yield f"{step} element {_FAMILY} {self._name} {name} {{ {', '.join(texts)} }}"
+            listed = ",\n".join(texts)
+            yield f"{step} element {_FAMILY} {self._name} {name} {{\n{listed}\n}}"
 
     def _lines(self, steps: Iterable[tuple[str, str]]) -> list[str]:
         """Steps such as ('add chain', 'x { … }') with the table's name where nft wants it."""

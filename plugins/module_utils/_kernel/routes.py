@@ -24,14 +24,14 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import
     attribute,
     attributes,
 )
-from ansible_collections.lvs.vipless.plugins.module_utils._model.route import LOCAL, TYPES, Route
+from ansible_collections.lvs.vipless.plugins.module_utils._model.route import LOCAL, TYPES, UNICAST, Route
 from ansible_collections.lvs.vipless.plugins.module_utils._model.values import ANYWHERE, IPV4, IPV6
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Plan
 from ansible_collections.lvs.vipless.plugins.module_utils._safety import Held, refuse_covering, refuse_replacing
 
 _RTM_F_CLONED = 0x200
 _RT_TABLE_COMPAT = 252
-_SCOPE_UNIVERSE, _SCOPE_HOST = 0, 254
+_SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_HOST = 0, 253, 254
 _DST, _OIF, _GATEWAY, _PRIORITY, _SOURCE, _TABLE = 1, 4, 5, 6, 7, 15
 
 _IPV6_ROUTES = 11
@@ -80,10 +80,13 @@ class Encoder:
 
 
 def _around(route: Route, packed: bytes, length: int) -> tuple[bytes, bytes]:
-    """The bytes before and after the prefix. IPv4 wants scope host for a local route, on deletion too."""
+    """The bytes before and after the prefix. IPv4 wants scope host for a local route, and link for one that has no next
+    hop, on deletion too."""
     scope = _SCOPE_UNIVERSE
     if route.family == IPV4 and route.kind == LOCAL:
         scope = _SCOPE_HOST
+    elif route.family == IPV4 and route.kind == UNICAST and not route.gateway:
+        scope = _SCOPE_LINK
     table = route.table if route.table < 256 else _RT_TABLE_COMPAT
     header = _HEADER.pack(route.family, length, 0, route.tos, table, route.protocol, scope, route.kind, 0)
     before = header + (attribute(_DST, packed)[: -len(packed)] if length else b"")
@@ -92,6 +95,8 @@ def _around(route: Route, packed: bytes, length: int) -> tuple[bytes, bytes]:
         parts.append(attribute(_PRIORITY, _U32.pack(route.metric)))
     if route.device:
         parts.append(attribute(_OIF, _U32.pack(socket.if_nametoindex(route.device))))
+    if route.gateway:
+        parts.append(attribute(_GATEWAY, bytes_of(route.gateway)))
     if route.source:
         parts.append(attribute(_SOURCE, bytes_of(route.source)))
     return before, b"".join(parts)

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import os
 import stat
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Refused
-from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl import Setting, file_text, mark, parse_file
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import owned_file
+from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl import Setting, file_text, parse_file
 
 _MODE = 0o644
 
@@ -25,10 +24,7 @@ class SysctlFile:
         self._option = option
         self._path = Path(path)
         self._owner = owner
-        if not self._path.is_absolute() or self._path.is_dir():
-            raise BadInput(option, path, "is not the absolute path of a file.")
-        if not self._path.parent.is_dir():
-            raise BadInput(option, path, f"cannot be written: the directory {self._path.parent} does not exist.")
+        owned_file.require_writable(option, self._path)
         if self._path.parent.name == "sysctl.d" and self._path.suffix != ".conf":
             raise BadInput(option, path, "would not be read at boot: the name of a file in sysctl.d ends in .conf.")
 
@@ -48,27 +44,11 @@ class SysctlFile:
 
     def require_ours(self) -> None:
         """Raise Refused for a file that another program or person wrote."""
-        if self._path.exists() and not self._path.read_text(errors="replace").startswith(mark(self._owner)):
-            reason = f"its first line is not '{mark(self._owner)} …', so it belongs to others. Move it away first."
-            raise Refused(self._option, self.path, reason)
+        owned_file.require_ours(self._option, self._path, self._owner)
 
     def write(self, settings: Sequence[Setting]) -> None:
-        """Put a whole file in the place of the old one at once, or remove it where it holds nothing.
-
-        The new file is not called .conf before it is complete. Raises OSError.
-        """
+        """Put a whole file in the place of the old one at once, or remove it where it holds nothing. Raises OSError."""
         if not settings:
             self._path.unlink(missing_ok=True)
             return
-        descriptor, fresh = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
-        try:
-            with open(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(file_text(self._owner, settings))
-                stream.flush()
-                os.fchmod(descriptor, _MODE)
-                os.fchown(descriptor, 0, 0)
-                os.fsync(descriptor)
-            Path(fresh).replace(self._path)
-        except BaseException:
-            Path(fresh).unlink()
-            raise
+        owned_file.write(self._path, file_text(self._owner, settings), _MODE)

@@ -78,8 +78,6 @@ class Wanted(NamedTuple):
 
 def parse(options: Mapping[str, Any], present: bool) -> Wanted:
     """What the options for method nftables ask for."""
-    if options["file"] is not None:
-        raise BadInput("file", options["file"], "goes with method sysctl: this module sets up no table at boot.")
     if present and options["vips"] is None:
         raise BadInput("vips", None, "is missing: method nftables needs to know them.")
     if not options["interfaces"]:

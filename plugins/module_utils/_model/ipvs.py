@@ -45,7 +45,7 @@ class ServiceId(NamedTuple):
         family = values.FAMILY_NAMES.get(self.family, str(self.family))
         if self.fwmark:
             return f"{family} fwmark {self.fwmark:#x}"
-        return f"{family} {values.name_of(values.TRANSPORTS, self.protocol)} {_endpoint(self.vip, self.port)}"
+        return f"{family} {values.name_of(values.TRANSPORTS, self.protocol)} {endpoint(self.vip, self.port)}"
 
 
 class Service(NamedTuple):
@@ -97,7 +97,7 @@ class Destination(NamedTuple):
 
     @property
     def line(self) -> str:
-        words = [self.service.line, "server", _endpoint(self.address, self.port)]
+        words = [self.service.line, "server", endpoint(self.address, self.port)]
         words += [values.name_of(FORWARDING_FOUND, self.forwarding), "weight", str(self.weight)]
         if self.tunnel_type or self.tunnel_port or self.tunnel_flags:
             words += ["tunnel-type", values.name_of(TUNNEL_TYPES, self.tunnel_type or 0)]
@@ -145,5 +145,6 @@ def netmask_text(mask: str) -> str:
     return mask if "0" in bits else str(len(bits))
 
 
-def _endpoint(address: str, port: int) -> str:
+def endpoint(address: str, port: int) -> str:
+    """Address and port as ipvsadm(8) writes them."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

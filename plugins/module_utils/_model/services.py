@@ -12,6 +12,8 @@ from typing import Any
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
 from ansible_collections.lvs.vipless.plugins.module_utils._model import mark_options, values
 
+_WITH_PORTS = ("tcp", "udp")
+"""The protocols whose ports the kernel's lookup looks at."""
 FORWARDING = ("direct", "tunnel", "masquerade")
 
 
@@ -87,6 +89,32 @@ def balanced(services: Iterable[Service], delivery_bit: int) -> list[dict[str, A
         for service in services
         for family in service.families()
     ]
+
+
+def packets(
+    services: Iterable[Service], delivery_bit: int, interfaces: Sequence[str], sources: Sequence[str]
+) -> list[dict[str, Any]]:
+    """What the module ``delivery_info`` takes: a client's packet for the first address of each prefix and for each
+    interface, with the mark that it would have by then."""
+    clients = {values.family_of(address): str(address) for address in _clients(sources)}
+    found: list[dict[str, Any]] = []
+    for service in services:
+        protocol, _slash, ports = service.ports[0].partition("/")
+        told = (
+            {"protocol": protocol, "destination_port": int(ports.partition("-")[0])} if protocol in _WITH_PORTS else {}
+        )
+        for vip in service.vips:
+            family = values.family_of(vip)
+            if family not in clients:
+                raise BadInput("sources", list(sources), f"has no {values.FAMILY_NAMES[family]} address.")
+            asked = {"destination": str(vip[0]), "source": clients[family], **told}
+            mark = f"{_full_mark(service, delivery_bit):#x}"
+            found += [{**asked, "fwmark": mark, "iif": interface} for interface in interfaces]
+    return found
+
+
+def _clients(sources: Sequence[str]) -> list[values.Address]:
+    return [values.address(f"sources[{place}]", text) for place, text in enumerate(sources)]
 
 
 def vip_prefixes(services: Iterable[Service]) -> list[str]:

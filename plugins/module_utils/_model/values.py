@@ -87,8 +87,13 @@ def number(option: str, value: int | str, lowest: int, highest: int) -> int:
 def mark_and_mask(option: str, text: str) -> tuple[int, int]:
     """A firewall mark as MARK or MARK/MASK, decimal or 0x. A bit outside the mask could never match."""
     value, slash, mask_text = text.partition("/")
-    mask = number(option, mask_text, 1, FULL_MASK) if slash else FULL_MASK
-    mark = number(option, value, 0, FULL_MASK)
+    try:
+        mask = number(option, mask_text, 1, FULL_MASK) if slash else FULL_MASK
+        mark = number(option, value, 0, FULL_MASK)
+    except BadInput:
+        if not slash:
+            raise
+        raise BadInput(option, text, "is not MARK/MASK, numbers up to 0xffffffff with a mask above 0.") from None
     if mark & ~mask:
         raise BadInput(option, text, f"has bits outside its mask (mark {mark:#x}, mask {mask:#x}).")
     return mark, mask

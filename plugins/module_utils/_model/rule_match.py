@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which rule a packet that comes in goes by, in the order of fib_rules_lookup() (net/core/fib_rules.c). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+
+from ansible_collections.lvs.vipless.plugins.module_utils._model.delivery import Answer, Packet
+from ansible_collections.lvs.vipless.plugins.module_utils._model.route import Route
+from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import GOTO, REFUSALS, TO_TABLE, Rule
+
+_REFUSED = frozenset(REFUSALS.values())
+
+
+def leading(rules: Sequence[Rule], packet: Packet, answer: Answer) -> Rule | None:
+    """The rule that led to the kernel's answer. None where that cannot be told: a rule before it has selectors that
+    this collection does not read, or the table of a VRF; or the answer is a refusal that is no rule's.
+
+    ``rules`` are those of the packet's family in the kernel's order.
+    """
+    least = 0
+    for rule in rules:
+        if rule.priority < least or not _may_match(rule, packet):
+            continue
+        if rule.foreign or (rule.action == TO_TABLE and rule.l3mdev):
+            return None
+        if rule.action == GOTO:
+            # Where nothing is at the target, the rule does nothing.
+            least = rule.target if any(one.priority == rule.target for one in rules) else least
+        elif rule.action in _REFUSED:
+            return rule if answer.route is None else None
+        elif rule.action == TO_TABLE and answer.route is not None and rule.table == answer.route.table:
+            if rule.suppress_ifgroup is not None:
+                return None
+            if not _suppresses(rule, answer.route):
+                return rule
+    return None
+
+
+def _suppresses(rule: Rule, route: Route) -> bool:
+    return rule.suppress_prefixlength is not None and _network(route.prefix).prefixlen <= rule.suppress_prefixlength
+
+
+def _may_match(rule: Rule, packet: Packet) -> bool:
+    """Whether what this collection reads of a rule fits the packet: as far as that goes, for one with more."""
+    selected = _selects(rule, packet)
+    return True if rule.foreign and rule.inverted else selected != rule.inverted
+
+
+def _selects(rule: Rule, packet: Packet) -> bool:
+    """A packet that comes in has no interface to go out on and no user, and here no type of service."""
+    return (
+        (not rule.source or _holds(rule.source, packet.source))
+        and (not rule.destination or _holds(rule.destination, packet.destination))
+        and rule.iif in ("", packet.iif)
+        and (rule.mark is None or not (rule.mark ^ packet.mark) & rule.mask)
+        and rule.ipproto in (0, packet.ipproto)
+        and _in_range(rule.sport, packet.sport)
+        and _in_range(rule.dport, packet.dport)
+        and not (rule.oif or rule.uidrange or rule.tos or rule.dscp)
+    )
+
+
+def _in_range(span: str, port: int) -> bool:
+    low, _dash, high = span.partition("-")
+    return not span or int(low) <= port <= int(high or low)
+
+
+def _holds(prefix: str, address: str) -> bool:
+    return _address(address) in _network(prefix)
+
+
+_network = lru_cache(maxsize=None)(ip_network)
+_address = lru_cache(maxsize=None)(ip_address)

@@ -1,0 +1,47 @@
+"""A realserver changes from one way of accepting the VIPs to the other, and no request fails."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from asking import asking
+from namespace import Namespace
+from traffic import connect, serving
+
+SECONDS = 5
+VIPS = ["203.0.113.10", "2001:db8:f::10"]
+OWN = {"purge": True, "purge_protocol": "118"}
+
+
+def anyip(vips: list[str]) -> tuple[str, dict[str, Any]]:
+    """With the metric of the role: the kernel has a local route of metric 0 for each address."""
+    entry = {"prefixes": vips, "device": "lo", "protocol": "118", "metric": 1024}
+    return "ip_local_route", {"routes": [entry] if vips else [], **OWN}
+
+
+def address(vips: list[str]) -> tuple[str, dict[str, Any]]:
+    entry = {"prefixes": vips, "device": "lo", "protocol": 118}
+    return "ip_address", {"addresses": [entry] if vips else [], "purge": True, "purge_protocol": 118}
+
+
+def test_no_request_fails(netns: Namespace, tmp_path: Path) -> None:
+    """As the role does it: what is wanted comes before the other goes."""
+    ways = [(address(VIPS), anyip([])), (anyip(VIPS), address([]))]
+    files = {"ip_address": str(tmp_path / "addresses.ip"), "ip_local_route": str(tmp_path / "routes.ip")}
+    changes = 0
+    with Namespace() as client:
+        connect(netns, client)
+        netns.call(anyip(VIPS)[0], **anyip(VIPS)[1], file=files["ip_local_route"])
+        with serving(netns), asking(client, [(vip, 80) for vip in VIPS]) as (asked, failed):
+            end = time.monotonic() + SECONDS
+            while time.monotonic() < end:
+                for way in ways:
+                    for module, params in way:
+                        changes += netns.call(module, **params, file=files[module])["changed"]
+                        # Long enough to see what is lost between the two steps.
+                        time.sleep(0.1)
+    assert changes > 10
+    assert len(asked) > 100
+    assert not failed
