@@ -105,6 +105,20 @@ def prediction() -> Iterator[Proof]:
     yield Proof(not touched, f"Check mode changed nothing on any host{': ' + ', '.join(touched) if touched else ''}.")
 
 
+def reboot() -> Iterator[Proof]:
+    """After a reboot nothing is left for Ansible to do."""
+    runs = [json.loads(path.read_text()) for path in sorted(record_folder().glob("*.json"))]
+    rebooted = [place for place, one in enumerate(runs) if one["playbook"] == "side_effect.yml"]
+    if not rebooted:
+        return
+    after = next(one for one in runs[rebooted[-1] :] if one["playbook"] == "converge.yml")
+    changed = sorted(f"{host}: {task}" for host, task, _what in _steps(after))
+    yield Proof(
+        after["check"] and not changed,
+        f"After the reboot, check mode found nothing to change{': ' + '; '.join(changed) if changed else ''}.",
+    )
+
+
 def _steps(one: dict[str, Any]) -> set[tuple[str, str, str]]:
     """The changes of a run: host, task, and what changed as far as the module says it in lines."""
     return {(entry["host"], entry["task"], json.dumps(entry["changes"])) for entry in one["tasks"] if entry["changed"]}
@@ -131,4 +145,4 @@ def _counts(found: Counter[str]) -> str:
     return ", ".join(f"{name} answered {count}" for name, count in sorted(found.items())) or "nobody"
 
 
-ALL = (requests, no_vip, silence, no_bounce, prediction)
+ALL = (requests, no_vip, silence, no_bounce, prediction, reboot)

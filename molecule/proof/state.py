@@ -1,7 +1,12 @@
-"""Everything about a host that this collection may change, as text. ``python -m proof.state NAME`` notes it."""
+"""Everything about a host that this collection may change, as text.
+
+``python -m proof.state NAME`` notes it; with ``--like OTHER`` it fails where it differs from what was noted so.
+"""
 
 from __future__ import annotations
 
+import argparse
+import difflib
 import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +22,8 @@ done
 nft -j list ruleset
 if test -e /proc/net/ip_vs; then ipvsadm -Sn; else echo no ip_vs; fi
 sysctl -a 2> /dev/null | grep -E 'arp_|rp_filter|forwarding|src_valid_mark|net.ipv4.vs|ip_forward'
-sha256sum /etc/sysctl.d/* /etc/modules-load.d/*
+folders="/etc/sysctl.d /etc/modules-load.d /etc/systemd /etc/udev /etc/lvs-vipless"
+find $folders -type f 2> /dev/null | sort | xargs sha256sum
 """
 
 
@@ -26,13 +32,31 @@ def dump(host: str) -> str:
     return run(host, _DUMP)
 
 
-def note(name: str) -> None:
-    """Write the state of every host to ``NAME.state``."""
+def note(name: str) -> dict[str, str]:
+    """Write the state of every host to ``NAME.state``, and give it."""
     with ThreadPoolExecutor() as pool:
         states = dict(zip(DEFAULT_HOSTS, pool.map(dump, DEFAULT_HOSTS), strict=True))
     record_folder().mkdir(parents=True, exist_ok=True)
     (record_folder() / f"{name}.state").write_text(json.dumps(states, indent=1))
+    return states
+
+
+def differences(states: dict[str, str], other: str) -> list[str]:
+    """What differs from the state that was noted by another name, in lines as ``diff`` writes them."""
+    before = json.loads((record_folder() / f"{other}.state").read_text())
+    found = []
+    for host, text in states.items():
+        lines = difflib.unified_diff(before[host].splitlines(), text.splitlines(), other, host, lineterm="", n=0)
+        found += list(lines)
+    return found
 
 
 if __name__ == "__main__":
-    note(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name")
+    parser.add_argument("--like", metavar="OTHER")
+    arguments = parser.parse_args()
+    noted = note(arguments.name)
+    left = differences(noted, arguments.like) if arguments.like else []
+    if left:
+        sys.exit("\n".join(["the hosts are not as they were:", *left]))
