@@ -6,7 +6,7 @@ do not answer there."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Union
 
@@ -63,7 +63,10 @@ def parse(params: Mapping[str, Any]) -> tuple[Table, list[Vip]]:
     table = Table(
         values.nft_table("table", params["table"]), values.number("mask", params["mask"], 1, values.FULL_MASK)
     )
-    return table, _outermost(_network(f"vips[{i}]", text) for i, text in enumerate(params["vips"] or []))
+    return table, [
+        Vip(values.family_of(one), vip_text(one))
+        for one in values.outermost(_network(f"vips[{i}]", text) for i, text in enumerate(params["vips"] or []))
+    ]
 
 
 def desired(table: Table, vips: Sequence[Vip], present: bool) -> Desired[Entry]:
@@ -77,18 +80,3 @@ def _network(option: str, text: str) -> values.Network:
     if network.prefixlen == 0:
         raise BadInput(option, text, "is every address: the host would refuse what is meant for its own.")
     return network
-
-
-def _outermost(networks: Iterable[values.Network]) -> list[Vip]:
-    """Those that are in no other: an nft set has no overlaps. Many prefixes have few lengths, so each looks its own
-    surroundings up."""
-    named = dict.fromkeys(networks)
-    lengths = {(one.version, one.prefixlen) for one in named}
-    return [
-        Vip(values.family_of(one), vip_text(one))
-        for one in named
-        if not any(
-            version == one.version and length < one.prefixlen and one.supernet(new_prefix=length) in named
-            for version, length in lengths
-        )
-    ]
