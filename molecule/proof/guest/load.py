@@ -14,6 +14,8 @@ import time
 
 # Below the second after which TCP sends a lost packet again would be better, but an emulated host may need as long.
 _TIMEOUT_SECONDS = 0.95
+# What is lost in a gap between two requests is nobody's; without any, the load is all that an emulated host does.
+_PAUSE_SECONDS = 0.05
 _PORT = 80
 
 
@@ -28,6 +30,7 @@ signal.signal(signal.SIGTERM, lambda *_arguments: stopped.set())
 while not stopped.is_set():
     for vip in sys.argv[1:]:
         asked += 1
+        time.sleep(_PAUSE_SECONDS)
         try:
             with socket.create_connection((vip, _PORT), timeout=_TIMEOUT_SECONDS) as connection:
                 connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
