@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle import listed, meant
+from oracle import lines, listed, meant
 
 from namespace import Namespace
 
@@ -109,6 +109,9 @@ def test_one_run_converges(
         assert run(wanted) == predicted
         assert listed(netns) == meant([*foreign, *wanted])
         assert predicted["changed"] == (meant(start) != meant(wanted))
+        others = meant(foreign)
+        ours = {key: service for key, service in listed(netns).items() if key not in others}
+        assert sorted(sorted(line.split()) for line in predicted["diff"]["after"].splitlines()) == lines(ours)
         assert not run(wanted)["changed"]
 
     converges()
