@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 
@@ -47,3 +49,22 @@ def seconds(action: Callable[[], object]) -> float:
     started = time.perf_counter()
     action()
     return time.perf_counter() - started
+
+
+class Process(NamedTuple):
+    """What a process took: seconds, and mebibytes at its largest."""
+
+    seconds: float
+    memory: float
+
+
+def process(command: Sequence[str], **variables: str) -> Process:
+    """Run it to its end, which has to be a good one."""
+    environment: Mapping[str, str] = {**os.environ, **variables}
+    started = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as running:
+        _pid, status, usage = os.wait4(running.pid, 0)
+        running.returncode = os.waitstatus_to_exitcode(status)
+    if running.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed")
+    return Process(time.perf_counter() - started, usage.ru_maxrss / 1024)

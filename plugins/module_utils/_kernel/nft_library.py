@@ -13,7 +13,6 @@ from __future__ import annotations
 import ctypes
 import weakref
 from functools import lru_cache
-from typing import Any
 
 _NAME = "libnftables.so.1"
 
@@ -21,7 +20,7 @@ _NAME = "libnftables.so.1"
 class Context:
     """One socket of the library, open until nobody has this object any more. Of the namespace that it is made in."""
 
-    def __init__(self, library: Any) -> None:
+    def __init__(self, library: ctypes.CDLL) -> None:
         self._library = library
         self._handle = library.nft_ctx_new(0)
         if not self._handle:
@@ -43,8 +42,8 @@ def context() -> Context | None:
     return Context(library) if library else None
 
 
-@lru_cache(maxsize=None)
-def _load() -> Any:
+@lru_cache(maxsize=1)
+def _load() -> ctypes.CDLL | None:
     try:
         library = ctypes.CDLL(_NAME)
     except OSError:

@@ -14,6 +14,9 @@ from namespace import Namespace
 ServiceKey = tuple[str, ...]
 Services = dict[ServiceKey, dict[str, Any]]
 
+SCHEDULERS = "dh, fo, lblc, lblcr, lc, mh, nq, ovf, rr, sed, sh, wlc, wrr"
+"""All that the guest's kernel has."""
+
 _PROTOCOLS = {"-t": "tcp", "-u": "udp", "--sctp-service": "sctp"}
 _FORWARDING = {"-g": "direct", "-i": "tunnel", "-m": "masquerade"}
 _CHECKSUMS = {"--tun-nocsum": "none", "--tun-csum": "csum", "--tun-remcsum": "remcsum"}
