@@ -60,7 +60,7 @@ def text(rows: Sequence[Row], tasks: Sequence[Task], cost: Cost | None) -> str:
             f"where nothing changes: {TASK_LIMIT_SECONDS:g} s); the most memory that a module holds while it adds them",
             f"(limit: {MEMORY_LIMIT} MiB); what a loop of single tasks would take, extrapolated from {LOOPED} of them.",
             "`ipvs_service` has half as many services with two destinations each. It is the module's process alone,",
-            "beyond that of `ansible.builtin.ping`, inside the virtual machine: its seconds are those of `ipvsadm` above.",
+            "beyond that of `ansible.builtin.ping`, inside the virtual machine: compare it with `ipvsadm` above.",
             "",
             "| module | adds all | changes nothing | memory | loop of single tasks |",
             "|---|---:|---:|---:|---:|",

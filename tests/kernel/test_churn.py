@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,8 +25,11 @@ done"""
 @pytest.mark.parametrize("name", ["rules", "routes"])
 def test_neither_is_in_the_others_way(netns: Namespace, tmp_path: Path, name: str) -> None:
     states = STATES[name]
-    netns.ip("rule add priority 103 to 192.0.2.0/24 table 500 protocol 99")
-    others = [one for one in netns.ip_json("rule show") if one.get("protocol") == "99"]
+    for family, prefix in (("-4", "192.0.2.0/24"), ("-6", "2001:db8:d::/64")):
+        netns.ip(f"{family} rule add priority 103 to {prefix} table 500 protocol 99")
+        netns.ip(f"{family} route add local {prefix} dev lo table 100 protocol 99")
+    others = _others(netns)
+    assert len(others) == 4
     runs = 0
     with _churn(netns, tmp_path) as process:
         end = time.monotonic() + SECONDS
@@ -43,7 +47,12 @@ def test_neither_is_in_the_others_way(netns: Namespace, tmp_path: Path, name: st
     netns.call(states.module, **states.first)
     netns.call(states.module, **states.second)
     assert states.shown(netns) == shown
-    assert [one for one in netns.ip_json("rule show") if one.get("protocol") == "99"] == others
+    assert _others(netns) == others
+
+
+def _others(netns: Namespace) -> list[dict[str, Any]]:
+    listings = [f"{family} {what}" for family in ("-4", "-6") for what in ("rule show", "route show table all")]
+    return [one for listing in listings for one in netns.ip_json(listing) if one.get("protocol") == "99"]
 
 
 @contextmanager
