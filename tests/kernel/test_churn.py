@@ -16,6 +16,8 @@ from states import STATES
 
 SECONDS = 8
 OTHERS = 300
+# A number that ip(8) has no name for.
+THEIRS = "120"
 SCRIPT = """while test -e "$0"; do
   ip -batch "$0.add" && ip -6 -batch "$0.add6" && ip -batch "$0.delete" && ip -6 -batch "$0.delete6" || exit 1
   printf . >> "${0%/*}/rounds"
@@ -26,8 +28,8 @@ done"""
 def test_neither_is_in_the_others_way(netns: Namespace, tmp_path: Path, name: str) -> None:
     states = STATES[name]
     for family, prefix in (("-4", "192.0.2.0/24"), ("-6", "2001:db8:d::/64")):
-        netns.ip(f"{family} rule add priority 103 to {prefix} table 500 protocol 99")
-        netns.ip(f"{family} route add local {prefix} dev lo table 100 protocol 99")
+        netns.ip(f"{family} rule add priority 103 to {prefix} table 500 protocol {THEIRS}")
+        netns.ip(f"{family} route add local {prefix} dev lo table 100 protocol {THEIRS}")
     others = _others(netns)
     assert len(others) == 4
     runs = 0
@@ -52,7 +54,7 @@ def test_neither_is_in_the_others_way(netns: Namespace, tmp_path: Path, name: st
 
 def _others(netns: Namespace) -> list[dict[str, Any]]:
     listings = [f"{family} {what}" for family in ("-4", "-6") for what in ("rule show", "route show table all")]
-    return [one for listing in listings for one in netns.ip_json(listing) if one.get("protocol") == "99"]
+    return [one for listing in listings for one in netns.ip_json(listing) if one.get("protocol") == THEIRS]
 
 
 @contextmanager
@@ -66,8 +68,8 @@ def _churn(netns: Namespace, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             lines = []
             for place in range(OTHERS):
                 to = f"{prefix.format(place >> 8, place & 255)}/{length}"
-                lines.append(f"rule {verb} priority {100 + place % 7} to {to} table 100 protocol 99")
-                lines.append(f"route {verb} local {to} dev lo table 100 protocol 99")
+                lines.append(f"rule {verb} priority {100 + place % 7} to {to} table 100 protocol {THEIRS}")
+                lines.append(f"route {verb} local {to} dev lo table 100 protocol {THEIRS}")
             (folder / f"running.{verb}{suffix}").write_text("\n".join(lines) + "\n")
     process = subprocess.Popen(["ip", "netns", "exec", netns.name, "sh", "-c", SCRIPT, str(running)])
     try:
