@@ -166,6 +166,19 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, list[Any]]]] = {
             "file": ["arp.conf", "/nowhere/arp.conf"],
         },
     ),
+    "vip_guard": (
+        {"vips": [V4]},
+        {
+            "vips": [["vip"], ["10.0.0.0/33"], ["203.0.113.10/24"]],
+            "mask": ["0", "one", "0x100000000"],
+            "table": ["a table", "1st"],
+            "file": ["guard.nft", "/nowhere/guard.nft"],
+        },
+    ),
+    "boot_unit": (
+        {"name": "director"},
+        {"name": ["a name", "../director", ""], "sysctl_file": ["x.conf"], "watch": ["maybe"]},
+    ),
     "sysctl": (
         {"values": {"net.ipv4.conf.v0.arp_ignore": 1}},
         {
