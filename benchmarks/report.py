@@ -57,7 +57,7 @@ def text(rows: Sequence[Row], tasks: Sequence[Task], cost: Cost | None) -> str:
             "## Whole tasks",
             "",
             "Seconds beyond those of `ansible.builtin.ping`, over a local connection, with as many objects (limit",
-            f"where nothing changes: {TASK_LIMIT_SECONDS:g} s); the most memory that a process of it holds, adding them",
+            f"where nothing changes: {TASK_LIMIT_SECONDS:g} s); the most memory that a process of it holds",
             f"(limit: {MEMORY_LIMIT} MiB); what a loop of single tasks would take, extrapolated from {LOOPED} of them.",
             "`ipvs_service` has half as many services with two destinations each. It is the module's process alone,",
             "beyond that of `ansible.builtin.ping`, inside the virtual machine: compare it with `ipvsadm` above.",
