@@ -11,6 +11,7 @@ from pathlib import Path
 from bundle import pack
 from environment import CHECKOUT
 from measure import Row
+from tasks import Task
 
 HOST = "director1"
 FOLDER = "/root/benchmark"
@@ -18,8 +19,8 @@ FOLDER = "/root/benchmark"
 VARIABLES = {**os.environ, "LVS_LAB_NAME": "lvslab-bench", "PYTHONPATH": str(CHECKOUT / "molecule")}
 
 
-def rows(count: int, rounds: int, folder: Path) -> list[Row]:
-    """IPVS against ipvsadm, with so many services."""
+def measured(count: int, rounds: int, folder: Path) -> tuple[list[Row], Task]:
+    """IPVS against ipvsadm, with so many services, and the module's process."""
     tar = folder / "bundle.tar"
     pack(tar, {name: CHECKOUT / "benchmarks" / name for name in ("measure.py", "services.py")})
     _lab("up", "--hosts", HOST, "--clean")
@@ -29,7 +30,8 @@ def rows(count: int, rounds: int, folder: Path) -> list[Row]:
         lines = _lab("ssh", HOST, f"cd {FOLDER} && python3 services.py {count} {rounds}", output=subprocess.PIPE)
     finally:
         _lab("down")
-    return [Row(*json.loads(line)) for line in lines.splitlines()]
+    *rows, module = [json.loads(line) for line in lines.splitlines()]
+    return [Row(*row) for row in rows], Task("ipvs_service", *module)
 
 
 def _lab(*arguments: str, stdin: int = subprocess.DEVNULL, output: int | None = None) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 
@@ -47,3 +50,30 @@ def seconds(action: Callable[[], object]) -> float:
     started = time.perf_counter()
     action()
     return time.perf_counter() - started
+
+
+class Process(NamedTuple):
+    """What a process took: seconds, and mebibytes of the largest among it and those that it started."""
+
+    seconds: float
+    memory: float
+
+
+# Linux counts what a process held before it became another program, which is all that this one holds.
+_LAUNCHER = """
+import os, sys, time
+quiet = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+started = time.perf_counter()
+child = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=quiet)
+_child, status, usage = os.wait4(child, 0)
+print(time.perf_counter() - started, usage.ru_maxrss / 1024)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+def process(command: Sequence[str], **variables: str) -> Process:
+    """Run it to its end, which has to be a good one. A small process starts it."""
+    launcher = [sys.executable, "-S", "-c", _LAUNCHER, *command]
+    environment = {**os.environ, **variables}
+    done = subprocess.run(launcher, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return Process(*map(float, done.stdout.split()))

@@ -1,10 +1,15 @@
-"""IPVS services against ipvsadm(8). Runs inside a guest: python3 services.py SERVICES ROUNDS. Prints rows as JSON."""
+"""IPVS services against ipvsadm(8), and what the module's process takes.
+
+Runs inside a guest: python3 services.py SERVICES ROUNDS. Prints a line of JSON for each row, and one for the module.
+"""
 
 from __future__ import annotations
 
 import json
+import statistics
 import subprocess
 import sys
+from pathlib import Path
 
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.genl import NETLINK_GENERIC
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.ipvs import ServiceTable
@@ -17,9 +22,11 @@ from ansible_collections.lvs.vipless.plugins.module_utils._model.ipvs import (
     ServiceId,
 )
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired, make_plan
-from measure import Contest
+from measure import Contest, process
 from namespace import Namespace
 
+# What ansible.builtin.ping comes to.
+IDLE = "from ansible.module_utils.basic import AnsibleModule; AnsibleModule({}).exit_json()"
 SERVERS = ("10.0.0.11", "10.0.0.12")
 
 
@@ -52,6 +59,23 @@ def contests(session: Session, count: int) -> list[Contest]:
     ]
 
 
+def module(count: int, rounds: int) -> tuple[float, float, float]:
+    """The module's process: seconds beyond one that does nothing where it adds all and where it changes nothing, and
+    mebibytes at its largest."""
+    destinations = [{"address": server} for server in SERVERS]
+    services = [{"fwmark": str(mark), "family": "ipv4", "destinations": destinations} for mark in range(1, count + 1)]
+    arguments, none = Path("arguments.json"), Path("none.json")
+    arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": {"services": services}}))
+    none.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": {}}))
+    idle = [sys.executable, "-c", IDLE, str(none)]
+    busy = [sys.executable, "-m", "ansible_collections.lvs.vipless.plugins.modules.ipvs_service", str(arguments)]
+    ping = statistics.median(process(idle).seconds for _round in range(rounds))
+    ipvsadm("-C")
+    adding = process(busy)
+    nothing = statistics.median(process(busy).seconds for _round in range(rounds))
+    return adding.seconds - ping, nothing - ping, adding.memory
+
+
 def ipvsadm(option: str, stdin: str = "") -> None:
     subprocess.run(["ipvsadm", option], input=stdin, text=True, stdout=subprocess.DEVNULL, check=True)
 
@@ -61,6 +85,7 @@ def main() -> None:
     with Namespace() as netns, netns.entered(), Session(NETLINK_GENERIC) as session:
         for contest in contests(session, count):
             print(json.dumps(contest.hold(rounds)), flush=True)
+        print(json.dumps(module(count, rounds)), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,43 +3,36 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from environment import link_collection
-from measure import seconds
+from measure import process, seconds
 from namespace import Namespace
 from objects import vip
 
 LOOPED = 50
+MAC = "02:00:5e:10:00:01"
 MODULES = "ansible_collections.lvs.vipless.plugins.modules"
 
 
 class Task(NamedTuple):
     """A module with so many objects: seconds beyond ping where it adds them and where it changes nothing, mebibytes at
-    its largest, and the seconds that a loop of single tasks would take, extrapolated."""
+    its largest, and the seconds that a loop of single tasks would take, extrapolated, where that was tried."""
 
     name: str
     adding: float
     nothing: float
     memory: float
-    loop: float
+    loop: float | None = None
 
 
 def tasks(count: int, rounds: int, folder: Path) -> Iterator[Task]:
     prefixes = [vip(2, place) for place in range(count)]
-    rule = {"priority": 100, "table": "100"}
-    marks = {"ports": ["tcp/80"], "mark": "1"}
-    for name, many, single in (
-        ("ip_local_route", {"prefixes": prefixes, "table": "100"}, {"prefixes": ["{{ item }}"], "table": "100"}),
-        ("ip_rule", {**rule, "to": prefixes}, {**rule, "to": ["{{ item }}"]}),
-        ("fwmark", {"vips": prefixes, **marks}, {"vips": ["{{ item }}"], **marks}),
-    ):
+    for name, (many, single) in _work(prefixes).items():
         with Namespace() as netns:
             play = _Play(netns, folder)
             ping = statistics.median(play.seconds("ansible.builtin.ping", {}) for _round in range(rounds))
@@ -48,10 +41,29 @@ def tasks(count: int, rounds: int, folder: Path) -> Iterator[Task]:
         with Namespace() as netns:
             play = _Play(netns, folder)
             adding = play.seconds(f"lvs.vipless.{name}", many)
+        if single is None:
+            yield Task(name, adding - ping, nothing - ping, memory)
+            continue
         with Namespace() as netns:
             play = _Play(netns, folder)
             loop = play.seconds(f"lvs.vipless.{name}", single, prefixes[:LOOPED])
         yield Task(name, adding - ping, nothing - ping, memory, (loop - ping) / LOOPED * count)
+
+
+def _work(prefixes: list[str]) -> dict[str, tuple[dict[str, Any], dict[str, Any] | None]]:
+    """The options of each module for all of the prefixes, and those for one item of a loop."""
+    route, rule, marks = {"table": "100"}, {"priority": 100, "table": "100"}, {"ports": ["tcp/80"], "mark": "1"}
+    addresses = [prefix.partition("/")[0] for prefix in prefixes]
+    neighbors = [{"address": address, "device": "v0", "mac": MAC} for address in addresses]
+    silence = {"method": "nftables", "interfaces": ["v0"], "source": "10.0.0.2"}
+    return {
+        "ip_local_route": ({**route, "prefixes": prefixes}, {**route, "prefixes": ["{{ item }}"]}),
+        "ip_rule": ({**rule, "to": prefixes}, {**rule, "to": ["{{ item }}"]}),
+        "fwmark": ({**marks, "vips": prefixes}, {**marks, "vips": ["{{ item }}"]}),
+        "ip_address": ({"prefixes": prefixes, "device": "lo"}, None),
+        "static_neighbor": ({"neighbors": neighbors}, None),
+        "arp_suppress": ({**silence, "vips": prefixes}, None),
+    }
 
 
 class _Play:
@@ -86,10 +98,4 @@ def _memory(netns: Namespace, module: str, options: dict[str, Any], folder: Path
     arguments = folder / "arguments.json"
     arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": options}))
     command = ["ip", "netns", "exec", netns.name, sys.executable, "-m", f"{MODULES}.{module}", str(arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(link_collection())}
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as process:
-        _pid, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{module} failed")
-    return usage.ru_maxrss / 1024
+    return process(command, PYTHONPATH=str(link_collection())).memory

@@ -117,6 +117,19 @@ EXAMPLES = r"""
     method: nftables
     vips: [203.0.113.10, 203.0.113.64/26]
     source: 10.0.0.11
+
+- name: Levels of one's own, for all interfaces
+  lvs.vipless.arp_suppress:
+    interfaces: [all]
+    arp_ignore: 2
+    arp_announce: 1
+
+- name: Answer for one VIP again, which a table of another name is silent about
+  lvs.vipless.arp_suppress:
+    method: nftables
+    table: lvs_office
+    vips: [203.0.113.10]
+    state: absent
 """
 
 RETURN = r"""

@@ -69,6 +69,11 @@ EXAMPLES = r"""
     name: director
     sysctl_file: /etc/sysctl.d/90-lvs-vipless-director.conf
 
+- name: Bring back what an interface took along, whenever one comes
+  lvs.vipless.boot_unit:
+    name: router
+    watch: true
+
 - name: Leave nothing behind
   lvs.vipless.boot_unit:
     name: director

@@ -174,6 +174,19 @@ EXAMPLES = r"""
     mark: "0x20000/0x20000"
     new_connections: true
     hooks: [prerouting, output]
+
+- name: The marks come back at boot
+  lvs.vipless.fwmark:
+    purge: true
+    marks:
+      - {vips: [203.0.113.10], ports: [tcp/80], mark: "0x10001"}
+    file: /etc/lvs-vipless/director/marks.nft
+
+- name: Packets for one VIP get no mark any more, whichever it was
+  lvs.vipless.fwmark:
+    vips: [203.0.113.10]
+    ports: [tcp/80]
+    state: absent
 """
 
 RETURN = r"""

@@ -113,6 +113,22 @@ EXAMPLES = r"""
     addresses:
       - {prefixes: [203.0.113.10, 203.0.113.11]}
       - {prefixes: [198.51.100.7/24], device: eth1}
+
+- name: A VIP that other networks do not hear of, with a number of its own, now and after a reboot
+  lvs.vipless.ip_address:
+    purge: true
+    purge_protocol: 118
+    addresses:
+      - {prefixes: [203.0.113.10], device: eth1, scope: link, protocol: 118}
+    file: /etc/lvs-vipless/realserver/addresses.ip
+
+- name: Remove it again, although the controller is connected to it
+  lvs.vipless.ip_address:
+    prefixes: [203.0.113.10]
+    device: eth1
+    protocol: 118
+    force: true
+    state: absent
 """
 
 RETURN = r"""

@@ -132,6 +132,30 @@ EXAMPLES = r"""
   lvs.vipless.ip_local_route:
     prefixes: [203.0.113.0/24]
     source: 10.0.0.21
+
+- name: Accept VIPs as addresses of eth1, with a number of one's own, but never the realservers, now and after a reboot
+  lvs.vipless.ip_local_route:
+    purge: true
+    purge_protocol: "118"
+    routes:
+      - {prefixes: [203.0.113.0/24], device: eth1, metric: 100, protocol: "118"}
+    protect: [10.0.0.11, 10.0.0.12]
+    file: /etc/lvs-vipless/realserver/routes.ip
+
+- name: Accept them no longer
+  lvs.vipless.ip_local_route:
+    prefixes: [203.0.113.0/24]
+    device: eth1
+    metric: 100
+    protocol: "118"
+    state: absent
+
+- name: Refuse a network although it holds an address of this host, which table local delivers before
+  lvs.vipless.ip_local_route:
+    prefixes: [10.0.0.0/24]
+    table: "100"
+    type: unreachable
+    force: true
 """
 
 RETURN = r"""

@@ -55,6 +55,12 @@ EXAMPLES = r"""
     routes: "{{ found.routes }}"
     purge: true
   delegate_to: director2
+
+- name: Read the guards of IPv4 in table main, whoever made them
+  lvs.vipless.ip_local_route_info:
+    family: ipv4
+    table: main
+    type: unreachable
 """
 
 RETURN = r"""

@@ -111,6 +111,29 @@ EXAMPLES = r"""
   lvs.vipless.ip_route:
     prefixes: [203.0.113.10]
     device: eth1
+
+- name: Two directors by metric, and no other route with this number, now and after a reboot
+  lvs.vipless.ip_route:
+    purge: true
+    purge_protocol: "118"
+    routes:
+      - {prefixes: [203.0.113.0/24], gateways: [10.0.0.2], device: eth1, metric: 10, protocol: "118"}
+      - {prefixes: [203.0.113.0/24], gateways: [10.0.0.3], device: eth1, metric: 20, protocol: "118"}
+    file: /etc/lvs-vipless/router/hops.ip
+
+- name: Lead a network that holds an address of this host elsewhere, in a table of its own
+  lvs.vipless.ip_route:
+    prefixes: [10.0.0.0/24]
+    gateways: [10.1.0.1]
+    device: eth2
+    table: "101"
+    force: true
+
+- name: Send the packets for the VIPs to nobody
+  lvs.vipless.ip_route:
+    prefixes: [203.0.113.0/24]
+    device: eth1
+    state: absent
 """
 
 RETURN = r"""

@@ -201,6 +201,29 @@ EXAMPLES = r"""
       - {priority: 1000, family: both, l3mdev: true}
       - {priority: 1001, family: both, oif: eth9, action: prohibit}
       - {priority: 1002, family: ipv4, iif: eth1, table: "201", suppress_ifgroup: 7}
+
+- name: Rules with a number of one's own, and no others with it, now and after a reboot
+  lvs.vipless.ip_rule:
+    purge: true
+    purge_protocol: "118"
+    rules:
+      - {priority: 110, to: [203.0.113.0/24], table: "100", protocol: "118"}
+    file: /etc/lvs-vipless/office/rules.ip
+
+- name: Deliver every packet, in a host that is reached another way
+  lvs.vipless.ip_rule:
+    family: ipv4
+    priority: 120
+    table: "100"
+    force: true
+
+- name: Deliver marked packets no longer
+  lvs.vipless.ip_rule:
+    family: both
+    priority: 100
+    iif: eth0
+    fwmark: 0x10000/0x10000
+    state: absent
 """
 
 RETURN = r"""

@@ -266,6 +266,30 @@ EXAMPLES = r"""
     persistence_engine: sip
     destinations:
       - address: 10.0.0.11
+
+- name: Have exactly these realservers, with the weights that a health checker gave them, now and after a reboot
+  lvs.vipless.ipvs_service:
+    fwmark: 0x10001
+    family: ipv4
+    destinations:
+      - {address: 10.0.0.11}
+      - {address: 10.0.0.12}
+    keep_weights: true
+    file: /etc/lvs-vipless/director/services.ipvs
+
+- name: Drain one realserver, whichever others there are
+  lvs.vipless.ipvs_service:
+    fwmark: 0x10001
+    family: ipv4
+    destinations:
+      - {address: 10.0.0.12, weight: 0}
+    purge_destinations: false
+
+- name: Balance these packets no longer
+  lvs.vipless.ipvs_service:
+    fwmark: 0x10001
+    family: ipv4
+    state: absent
 """
 
 RETURN = r"""

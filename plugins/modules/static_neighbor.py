@@ -109,6 +109,20 @@ EXAMPLES = r"""
     address: "2001:db8:a::100"
     device: eth0
     proxy: true
+
+- name: An entry with a number of one's own, and no others with it, now and after a reboot
+  lvs.vipless.static_neighbor:
+    purge: true
+    purge_protocol: "118"
+    neighbors:
+      - {address: 10.0.0.101, device: eth1, mac: "02:00:5e:10:00:22", protocol: "118"}
+    file: /etc/lvs-vipless/router/neighbors.ip
+
+- name: Let the router ask for the VIP again
+  lvs.vipless.static_neighbor:
+    address: 10.0.0.100
+    device: eth1
+    state: absent
 """
 
 RETURN = r"""

@@ -66,7 +66,7 @@ def _start(netns: Namespace, module: str, target: dict[str, Any]) -> tuple[int, 
 
 def _tell_when_it_writes(pipe: int) -> None:
     """Patch this process, which is about to run a module: one byte before anything goes to the kernel, one after."""
-    for owner, name in ((Session, "batch"), (nft, "transaction")):
+    for owner, name in ((Session, "batch"), (nft.Transactions, "carry_out")):
         original = getattr(owner, name)
 
         def telling(*args: Any, original: Any = original) -> Any:

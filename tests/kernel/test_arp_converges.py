@@ -54,6 +54,28 @@ def shown(netns: Namespace) -> list[Any]:
     return sorted(map(json.dumps, bodies))
 
 
+def lines(target: list[str]) -> list[str]:
+    """What nft lists, in the words of the diff. Every silent interface drops questions on input, and one that asks in
+    another's name has its address written on output."""
+    found, silent, sources = [], set(), set()
+    for kind, body in map(json.loads, target):
+        if kind == "set":
+            vips = [element["concat"][0] for element in body["elem"]]
+            found += [f"vip {_prefix(vip)}" for vip in vips]
+        elif kind == "rule":
+            matches = [expression["match"] for expression in body["expr"] if "match" in expression]
+            devices = [one["right"] for one in matches if "meta" in one["left"]] or ["all"]
+            silent |= set(devices) if body["chain"] == "input" else set()
+            sources |= {(devices[0], one["mangle"]["value"]) for one in body["expr"] if "mangle" in one}
+    words = [f"silent on {name}" for name in sorted(silent)]
+    words += [f"asks on {name} as {address}" for name, address in sorted(sources)]
+    return sorted([*found, "; ".join(["table arp lvs_vipless", *words])]) if target else []
+
+
+def _prefix(vip: Any) -> str:
+    return vip if isinstance(vip, str) else f"{vip['prefix']['addr']}/{vip['prefix']['len']}"
+
+
 def held(netns: Namespace) -> dict[str, str]:
     """The levels of the running kernel."""
     names = [
@@ -83,6 +105,7 @@ def test_one_run_converges_by_nftables(netns: Namespace) -> None:
         assert shown(netns) == target
         assert predicted["changed"] == (before != target)
         assert bool(target) == bool(goal["vips"])
+        assert sorted(predicted["diff"]["after"].splitlines()) == lines(target)
         assert not run(goal)["changed"]
 
     converges()
@@ -103,6 +126,8 @@ def test_one_run_converges_by_sysctl(netns: Namespace) -> None:
             for key in ("arp_ignore", "arp_announce")
         }
         assert held(netns) == {**before, **meant}
+        after = [f"runtime {name} = {level}" for name, level in held(netns).items() if name in meant]
+        assert sorted(predicted["diff"]["after"].splitlines()) == sorted(after)
         assert predicted["changed"] == (held(netns) != before)
         assert not netns.call("arp_suppress", **goal)["changed"]
 

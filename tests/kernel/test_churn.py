@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,8 @@ from states import STATES
 
 SECONDS = 8
 OTHERS = 300
+# A number that ip(8) has no name for.
+THEIRS = "120"
 SCRIPT = """while test -e "$0"; do
   ip -batch "$0.add" && ip -6 -batch "$0.add6" && ip -batch "$0.delete" && ip -6 -batch "$0.delete6" || exit 1
   printf . >> "${0%/*}/rounds"
@@ -24,8 +27,11 @@ done"""
 @pytest.mark.parametrize("name", ["rules", "routes"])
 def test_neither_is_in_the_others_way(netns: Namespace, tmp_path: Path, name: str) -> None:
     states = STATES[name]
-    netns.ip("rule add priority 103 to 192.0.2.0/24 table 500 protocol 99")
-    others = [one for one in netns.ip_json("rule show") if one.get("protocol") == "99"]
+    for family, prefix in (("-4", "192.0.2.0/24"), ("-6", "2001:db8:d::/64")):
+        netns.ip(f"{family} rule add priority 103 to {prefix} table 500 protocol {THEIRS}")
+        netns.ip(f"{family} route add local {prefix} dev lo table 100 protocol {THEIRS}")
+    others = _others(netns)
+    assert len(others) == 4
     runs = 0
     with _churn(netns, tmp_path) as process:
         end = time.monotonic() + SECONDS
@@ -43,7 +49,12 @@ def test_neither_is_in_the_others_way(netns: Namespace, tmp_path: Path, name: st
     netns.call(states.module, **states.first)
     netns.call(states.module, **states.second)
     assert states.shown(netns) == shown
-    assert [one for one in netns.ip_json("rule show") if one.get("protocol") == "99"] == others
+    assert _others(netns) == others
+
+
+def _others(netns: Namespace) -> list[dict[str, Any]]:
+    listings = [f"{family} {what}" for family in ("-4", "-6") for what in ("rule show", "route show table all")]
+    return [one for listing in listings for one in netns.ip_json(listing) if one.get("protocol") == THEIRS]
 
 
 @contextmanager
@@ -57,8 +68,8 @@ def _churn(netns: Namespace, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
             lines = []
             for place in range(OTHERS):
                 to = f"{prefix.format(place >> 8, place & 255)}/{length}"
-                lines.append(f"rule {verb} priority {100 + place % 7} to {to} table 100 protocol 99")
-                lines.append(f"route {verb} local {to} dev lo table 100 protocol 99")
+                lines.append(f"rule {verb} priority {100 + place % 7} to {to} table 100 protocol {THEIRS}")
+                lines.append(f"route {verb} local {to} dev lo table 100 protocol {THEIRS}")
             (folder / f"running.{verb}{suffix}").write_text("\n".join(lines) + "\n")
     process = subprocess.Popen(["ip", "netns", "exec", netns.name, "sh", "-c", SCRIPT, str(running)])
     try:

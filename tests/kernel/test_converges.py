@@ -101,6 +101,40 @@ FOREIGN_ROUTES = st.lists(
 )
 
 
+@st.composite
+def hop_lists(draw: st.DrawFn) -> list[dict[str, Any]]:
+    routes: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for _place in range(draw(st.integers(0, 5))):
+        prefix, table, metric = draw(V4 | V6), draw(TABLES), draw(st.sampled_from([None, 7]))
+        hops = ["10.0.0.8", "10.0.0.9"] if "." in prefix else ["2001:db8:a::8", "2001:db8:a::9"]
+        # v1 has no address, so that no next hop is on its link.
+        way = draw(st.sampled_from([("v0", hops[0]), ("v0", hops[1]), ("v0", ""), ("v1", "")]))
+        entry = {"prefixes": [prefix], "table": table, "device": way[0]}
+        entry |= {"metric": metric} if metric else {}
+        entry |= {"gateways": [way[1]]} if way[1] else {}
+        routes[prefix, table, metric] = entry
+    return list(routes.values())
+
+
+FOREIGN_HOPS = st.lists(
+    st.one_of(
+        st.builds(
+            "route add {} table {} {}".format,
+            st.sampled_from(
+                ["192.0.2.9 via 10.0.0.9", "198.51.100.0/24 dev v1", "2001:db8:f::77 via 2001:db8:a::9 dev v0"]
+            ),
+            TABLES,
+            st.sampled_from(["", "protocol 99", "protocol 117", "protocol 117 metric 9"]),
+        ),
+        # What is there already at the place of one that may be wanted is left to other tests.
+        st.builds("route add 203.0.113.10 dev v0 metric 9 table {} protocol 99".format, TABLES),
+        st.just("route add local 192.0.2.10 dev lo table 101 protocol 99"),
+    ),
+    max_size=3,
+    unique_by=lambda command: command.partition(" protocol")[0].rstrip(),
+)
+
+
 def rule_line(rule: dict[str, Any], family: str) -> str:
     """A rule of ip(8) in the words of the diff, written down once more."""
 
@@ -137,7 +171,8 @@ def rule_line(rule: dict[str, Any], family: str) -> str:
 def route_line(route: dict[str, Any], family: str) -> str:
     """The same for a route."""
     prefix = route["dst"] if route["dst"] == "default" or "/" in route["dst"] else ip_network(route["dst"])
-    device = f" dev {route['dev']}" if route["type"] == "local" else ""
+    device = f" via {route['gateway']}" if "gateway" in route else ""
+    device += f" dev {route['dev']}" if route["type"] in ("local", "unicast") else ""
     rest = f" metric {route['metric']}" if route.get("metric") else ""
     rest += f" src {route['prefsrc']}" if "prefsrc" in route else ""
     return f"{family} {route['type']} {prefix}{device} table {route['table']} proto {route['protocol']}{rest}"
@@ -185,6 +220,15 @@ CASES = {
         "routes",
         route_lists(),
         FOREIGN_ROUTES,
+        clear_routes,
+        lambda netns, family: netns.ip_json(f"{family} route show table all"),
+        route_line,
+    ),
+    "hops": Case(
+        "ip_route",
+        "routes",
+        hop_lists(),
+        FOREIGN_HOPS,
         clear_routes,
         lambda netns, family: netns.ip_json(f"{family} route show table all"),
         route_line,

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
@@ -33,6 +33,7 @@ DELIVERED = {
     "destination": ([TO_TABLE, "-{f} rule add priority 100 to {vip} lookup 100"], "", ("local", 100)),
     "interface": ([TO_TABLE, "-{f} rule add priority 100 iif v0 lookup 100"], "", ("local", 100)),
     "port": ([TO_TABLE, "-{f} rule add priority 100 ipproto tcp dport 80 lookup 100"], "", ("local", 100)),
+    "user": ([TO_TABLE, "-{f} rule add priority 100 iif v0 uidrange 0-5 lookup 100"], "", ("local", 100)),
     "after goto": (
         [TO_TABLE, "-{f} rule add priority 90 goto 100", "-{f} rule add priority 95 blackhole", BY_MARK],
         "",
@@ -58,6 +59,12 @@ LOST = {
         FORWARD,
         (4, "is forwarded"),
         (6, "is forwarded"),
+    ),
+    "another user": (
+        [TO_TABLE, "-{f} rule add priority 100 iif v0 uidrange 1-4294967294 lookup 100"],
+        "",
+        (4, "does not forward"),
+        (6, "does not forward"),
     ),
     "rule that refuses": (
         [TO_TABLE, "-{f} rule add priority 90 to {vip} prohibit", BY_MARK],
@@ -214,13 +221,22 @@ PACKETS = st.fixed_dictionaries(
 )
 
 
-@given(st.lists(RULES, max_size=6), st.lists(ROUTES, max_size=4, unique=True), st.lists(PACKETS, min_size=1))
-def test_the_rule_is_the_one_that_leads_there(
-    rules: list[str], routes: list[str], packets: list[dict[str, Any]]
-) -> None:
-    """Without it, and with all else as it was, the kernel answers something else, or the same by a later rule."""
-    with Namespace() as netns:
-        netns.run("sysctl", "-qw", *FORWARD.split())
+CLEAR = """
+ip rule flush
+ip rule add priority 32766 lookup main
+ip rule add priority 32767 lookup default
+for table in 100 101; do ip route flush table $table 2>/dev/null; done; true
+"""
+
+
+def test_the_rule_is_the_one_that_leads_there(netns: Namespace) -> None:
+    """The answer is that of ip, and the rule is at the priority where it is decided."""
+    netns.run("sysctl", "-qw", *FORWARD.split())
+
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.lists(RULES, max_size=6), st.lists(ROUTES, max_size=4, unique=True), st.lists(PACKETS, min_size=1))
+    def agrees(rules: list[str], routes: list[str], packets: list[dict[str, Any]]) -> None:
+        netns.run("sh", "-c", CLEAR)
         for line in routes:
             _try(netns, line + (" dev lo" if "local" in line else " dev v0" if "unicast" in line else ""))
         for line in rules:
@@ -233,20 +249,28 @@ def test_the_rule_is_the_one_that_leads_there(
             if told["table"] in ("100", "101"):
                 assert told["rule"]["table"] == told["table"]
             if told["rule"] and told["rule"]["priority"] < 100:
-                assert _leads(netns, asked, told["rule"]["priority"], shown)
+                assert _decides(netns, asked, rules, told["rule"]["priority"])
+
+    agrees()
 
 
-def _leads(netns: Namespace, asked: dict[str, Any], priority: int, shown: dict[str, Any]) -> bool:
-    """Whether a rule at this priority decides: a refusal before it changes the answer, and one after it does not."""
-    return [_with_refusal(netns, asked, one) for one in (priority - 1, priority)] == [{}, shown]
-
-
-def _with_refusal(netns: Namespace, asked: dict[str, Any], priority: int) -> dict[str, Any]:
-    """What is shown with one more rule, which comes after those of its priority."""
-    netns.ip(f"rule add priority {priority} to {asked['destination']} prohibit protocol 99")
-    found = _shown(netns, asked)
+def _decides(netns: Namespace, asked: dict[str, Any], rules: list[str], priority: int) -> bool:
+    """Whether the rules of a priority decide: a refusal after them changes nothing, and one in their place refuses. One
+    before them says nothing of those that a goto leads to."""
+    there = [line for line in rules if line.startswith(f"rule add priority {priority} ")]
+    shown = _shown(netns, asked)
+    refusal = f"rule add priority {priority} to {asked['destination']} prohibit protocol 99"
+    netns.ip(refusal)
+    after = _shown(netns, asked)
     netns.ip(f"rule delete priority {priority} protocol 99")
-    return found
+    for _line in netns.ip_json(f"rule show priority {priority}"):
+        netns.ip(f"rule delete priority {priority}")
+    netns.ip(refusal)
+    instead = _shown(netns, asked)
+    netns.ip(f"rule delete priority {priority} protocol 99")
+    for line in there:
+        _try(netns, line)
+    return [after, instead] == [shown, {}]
 
 
 def _shown(netns: Namespace, asked: dict[str, Any]) -> dict[str, Any]:

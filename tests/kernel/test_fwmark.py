@@ -23,7 +23,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._errors import (
     ProgramFailed,
     Refused,
 )
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_table, nft, program
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_table, nft, nft_library, program
 from ansible_collections.lvs.vipless.plugins.modules import fwmark
 from frames import Wire, packet, wire
 from namespace import Namespace, call, without_net_admin
@@ -115,6 +115,16 @@ def others(netns: Namespace) -> str:
     return "".join(netns.run("nft", "list", "table", *name) for name in names if name != ("inet", "lvs_vipless"))
 
 
+@pytest.fixture(params=["libnftables", "nft"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changes by the library, and by the program where the library is not there."""
+    if request.param == "nft":
+        monkeypatch.setattr(nft_library, "_load", lambda: None)
+    else:
+        assert nft_library.context()
+
+
+@pytest.mark.usefixtures("way")
 def test_makes_the_marks_that_were_asked_for(netns: Namespace) -> None:
     assert netns.call("fwmark", **BOTH)["changed"]
     assert shown(netns) == SHOWN
@@ -421,6 +431,7 @@ def test_a_mark_that_overlaps_one_which_stays_is_refused(netns: Namespace) -> No
     assert shown(netns) == {"v4_ports 203.0.113.0/24 tcp 1-100 mark_0x7"}
 
 
+@pytest.mark.usefixtures("way")
 def test_a_failing_transaction_changes_nothing(netns: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
     netns.call("fwmark", **BOTH)
     # Without the module's own check, nft is the one to refuse a prefix within another.
@@ -447,7 +458,7 @@ def test_a_table_that_changed_meanwhile_is_read_again(netns: Namespace, monkeypa
     def overtaken(table: mark_table.MarkTable, plan: Any) -> None:
         check(table, plan)
         with netns.entered():
-            nft.transaction("", [f"add element {T} v4_ports {{ 198.51.100.0/24 . 6 . 80 : accept }}"])
+            nft.Transactions().carry_out("", [f"add element {T} v4_ports {{ 198.51.100.0/24 . 6 . 80 : accept }}"])
 
     monkeypatch.setattr(mark_table.MarkTable, "check", overtaken)
     wanted = [WEB, {"vips": ["198.51.100.0/25"], "ports": ["tcp/80"], "mark": "0x10001"}]

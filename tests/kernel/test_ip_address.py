@@ -379,20 +379,57 @@ def lists(draw: st.DrawFn) -> list[dict[str, Any]]:
     ]
 
 
+FOREIGN = st.lists(
+    st.tuples(
+        st.sampled_from(["198.51.100.9/24", "198.51.100.9/32", "203.0.113.9/32", "2001:db8:f::9/64"]),
+        st.sampled_from(["lo", "v1"]),
+    ),
+    max_size=2,
+    unique=True,
+)
+
+
+def held(netns: Namespace) -> dict[tuple[str, str], str]:
+    """Device and prefix of each address, and how the diff writes it. Ours carry the number, others none."""
+    found, numbers = {}, owners(netns)
+    for device in ("lo", "v1"):
+        for one in shown(netns, device):
+            prefix = f"{one['local']}/{one['prefixlen']}"
+            line = f"ipv4 {prefix} dev {device} scope {one['scope']}"
+            if one["family"] == "inet6":
+                line = f"ipv6 {prefix} dev {device} nodad"
+            found[device, prefix] = f"{line} proto {numbers[prefix]}" if numbers[prefix] else line
+    return found
+
+
 @pytest.mark.parametrize("promote", [0, 1])
 def test_one_run_converges(netns: Namespace, promote: int) -> None:
     netns.run("sysctl", "-qw", f"net.ipv4.conf.all.promote_secondaries={promote}")
     netns.ip("address add 192.0.2.9/32 dev lo")
-    others = everything(netns)
 
     def run(entries: list[dict[str, Any]], check: bool = False) -> dict[str, Any]:
         return netns.call("ip_address", check=check, purge=True, addresses=entries)
 
-    @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(lists(), lists())
-    def converges(start: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> None:
-        run([])
+    bare, refusals = everything(netns), []
+
+    def clear() -> None:
+        for device, prefix in sorted(held(netns)):
+            if prefix != "192.0.2.9/32":
+                # One may have gone with the first of its network.
+                with suppress(RuntimeError):
+                    netns.ip(f"address delete {prefix} dev {device}")
+
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(lists(), FOREIGN, lists())
+    def converges(start: list[dict[str, Any]], foreign: list[tuple[str, str]], wanted: list[dict[str, Any]]) -> None:
+        clear()
         run(start)
+        others = {("lo", "192.0.2.9/32")}
+        for prefix, device in foreign:
+            # The kernel has one scope for a network, be it ours that is there first.
+            with suppress(RuntimeError):
+                netns.ip(f"address add {prefix} dev {device}" + (" nodad" if ":" in prefix else ""))
+                others.add((device, prefix))
         before = everything(netns)
         try:
             predicted = run(wanted, check=True)
@@ -401,17 +438,21 @@ def test_one_run_converges(netns: Namespace, promote: int) -> None:
             with pytest.raises(Refused):
                 run(wanted)
             assert everything(netns) == before
+            refusals.append(wanted)
             return
         assert everything(netns) == before
         assert run(wanted) == predicted
         assert predicted["changed"] == (everything(netns) != before)
         assert not run(wanted)["changed"]
-        found = {(device, f"{a['local']}/{a['prefixlen']}") for device in ("lo", "v1") for a in shown(netns, device)}
-        assert found == {("lo", "192.0.2.9/32"), *((entry["device"], entry["prefixes"][0]) for entry in wanted)}
+        ours = {(entry["device"], entry["prefixes"][0]) for entry in wanted}
+        after = held(netns)
+        assert after.keys() == others | ours
+        assert sorted(predicted["diff"]["after"].splitlines()) == sorted(after[one] for one in ours)
 
     converges()
-    run([])
-    assert everything(netns) == others
+    print(f"{len(refusals)} refused")
+    clear()
+    assert everything(netns) == bare
 
 
 def test_what_the_kernel_refuses_is_told_in_its_words(netns: Namespace) -> None:

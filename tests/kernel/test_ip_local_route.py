@@ -161,9 +161,12 @@ def test_absent_leaves_what_another_owner_put_there(netns: Namespace) -> None:
             {"source": "2001:db8:a::99", "prefixes": ["::/0"]},
             "source: '2001:db8:a::99' is not an address of this host.",
         ),
-        (
-            {"table": "local"},
-            "prefixes[0]: '0.0.0.0/0' in table local would end all traffic of this host; use a table of its own.",
+        *(
+            (
+                {"table": name},
+                f"prefixes[0]: '0.0.0.0/0' in table {name} would end all traffic of this host; use a table of its own.",
+            )
+            for name in ("local", "main", "default")
         ),
     ],
 )

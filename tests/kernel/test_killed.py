@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from killing import POINTS, run_killed, run_whole
+from killing import run_killed, run_whole
 from namespace import Namespace
 from states import STATES, States
 
@@ -24,7 +24,7 @@ def test_next_run_converges(netns: Namespace, states: States) -> None:
     whole = run_whole(netns, states.module, targets[0])
 
     partly = 0
-    for point in range(POINTS):
+    for point in range(states.points):
         place = (point + 1) % 2
         run_killed(netns, states.module, targets[place], whole, while_it_writes=point % 4 < 2)
         partly += not _is_whole(netns, states, wanted)

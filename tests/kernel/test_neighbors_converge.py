@@ -36,6 +36,17 @@ def shown(netns: Namespace) -> list[str]:
     return sorted(json.dumps(entry, sort_keys=True) for entry in found)
 
 
+def lines(held: list[str]) -> list[str]:
+    """What ip shows, in the words of the diff."""
+    found = []
+    for entry in map(json.loads, held):
+        kind = "ipv6" if ":" in entry["dst"] else "ipv4"
+        words = [kind, *(["proxy"] if "proxy" in entry else []), entry["dst"], "dev", entry["dev"]]
+        words += [] if "proxy" in entry else ["lladdr", entry["lladdr"], "permanent"]
+        found.append(" ".join([*words, "proto", entry["protocol"]]))
+    return sorted(found)
+
+
 def meant(wanted: list[dict[str, Any]]) -> list[str]:
     """How ip shows what is wanted."""
     return sorted(
@@ -71,6 +82,7 @@ def test_one_run_converges(netns: Namespace) -> None:
         assert shown(netns) == before
         assert run(wanted) == predicted
         assert shown(netns) == sorted(others + meant(wanted))
+        assert sorted(predicted["diff"]["after"].splitlines()) == lines(meant(wanted))
         assert predicted["changed"] or shown(netns) == before
         assert not run(wanted)["changed"]
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Missing, PartlyApplied, Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import sysctl
@@ -292,3 +294,86 @@ def test_an_unprivileged_run_says_what_it_lacks(netns: Namespace, file: Path) ->
         call("sysctl", values=VALUES, file=str(file))
     assert value(netns, "net/ipv4/ip_forward") == "0"
     assert not file.exists()
+
+
+# ip_forward sets the forwarding of every device, and all of IPv6 that of its own.
+KEYS = {
+    FORWARD: ["0", "1"],
+    "net.ipv4.conf.v0.forwarding": ["0", "1"],
+    "net.ipv4.conf.all.rp_filter": ["0", "1", "2"],
+    "net.ipv4.conf.v0.rp_filter": ["0", "1", "2"],
+    "net.ipv4.conf.v0/100.arp_ignore": ["0", "1", "8"],
+    "net.ipv6.conf.all.forwarding": ["0", "1"],
+    "net.ipv6.conf.v0.forwarding": ["0", "1"],
+    "net.ipv4.tcp_rmem": ["4096 131072 6291456", "4096\t1 9"],
+}
+GOALS = st.lists(st.sampled_from(sorted(KEYS)), min_size=1, unique=True).flatmap(
+    lambda names: st.fixed_dictionaries({name: st.sampled_from(KEYS[name]) for name in names})
+)
+FILES = st.sampled_from(["present", "present", "absent", ""])
+DAMAGE = st.sampled_from(
+    ["", "unlink", "chmod", "\nnet.ipv4.conf.v0.arp_notify = 1\n", "\nnet.ipv4.ip_forward = 7\n", "\n; a comment\n"]
+)
+
+
+def held(netns: Namespace, file: Path) -> dict[str, str]:
+    """Every value by its line's beginning, as the diff writes them, and the file's mode, owner and lines."""
+    names = [name.translate(str.maketrans("./", "/.")) for name in KEYS]
+    values = netns.run("sh", "-c", f"cd /proc/sys && cat {' '.join(names)}").splitlines()
+    found = {f"runtime {name} = ": " ".join(text.split()) for name, text in zip(KEYS, values, strict=True)}
+    if file.exists():
+        found[f"{file} ({stat.S_IMODE(file.stat().st_mode):04o} 0:0)"] = ""
+        found |= {f"{file} {line}": "" for line in file.read_text().splitlines() if line and line[0] not in "#;"}
+    return found
+
+
+def damage_file(file: Path, how: str) -> None:
+    if how == "unlink":
+        file.unlink()
+    elif how == "chmod":
+        file.chmod(0o600)
+    else:
+        file.write_text(file.read_text() + how)
+
+
+def test_one_run_converges(netns: Namespace, file: Path) -> None:
+    netns.ip("link add v0.100 type veth peer name v1.100")
+    theirs = file.with_name("91-others.conf")
+    theirs.write_text("net.ipv4.ip_forward = 1\n")
+
+    def run(goal: dict[str, str], place: str, check: bool = False) -> dict[str, Any]:
+        where = {"file": str(file), "state": place} if place else {}
+        return netns.call("sysctl", check=check, values=goal, **where)
+
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(GOALS, FILES, DAMAGE, GOALS, FILES)
+    def converges(start: dict[str, str], its: str, how: str, goal: dict[str, str], place: str) -> None:
+        file.unlink(missing_ok=True)
+        netns.run("sysctl", "-qw", *(f"{name}={values[0]}" for name, values in KEYS.items()))
+        run(start, its)
+        if file.exists():
+            damage_file(file, how)
+        before = held(netns, file)
+        predicted = run(goal, place, check=True)
+        assert held(netns, file) == before
+        assert run(goal, place) == predicted
+        after = held(netns, file)
+        assert predicted["changed"] == (after != before)
+        named = (
+            {f"runtime {name} = ": " ".join(text.split()) for name, text in goal.items()} if place != "absent" else {}
+        )
+        assert named.items() <= after.items()
+        filed = [line for line in after if line.startswith(str(file))] if place else []
+        told = predicted["diff"]["after"].splitlines()
+        assert sorted(told) == sorted([*("".join(pair) for pair in named.items()), *filed])
+        assert not run(goal, place)["changed"]
+        if place:
+            assert file.exists() == (place == "present")
+            assert sorted(filed) == sorted(
+                [f"{file} (0644 0:0)", *(f"{file} {name} = {' '.join(text.split())}" for name, text in goal.items())]
+                if place == "present"
+                else []
+            )
+
+    converges()
+    assert theirs.read_text() == "net.ipv4.ip_forward = 1\n"

@@ -11,6 +11,7 @@ from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import addresses, inet
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.routes import Devices
 from ansible_collections.lvs.vipless.plugins.module_utils._model.address import Address, by_network, parse
+from second_opinion import decoded, parts, written_again
 
 PERMANENT = 0x80
 OPTIONS = {"device": "lo", "scope": None, "protocol": 117}
@@ -36,12 +37,12 @@ def objects(draw: st.DrawFn) -> Address:
 @given(objects())
 def test_bytes(address: Address) -> None:
     body = addresses.encode(address)
-    seen = ifaddrmsg(struct.pack("=IHHII", 16 + len(body), 0, 0, 0, 0) + body)
-    seen.decode()
+    seen = decoded(ifaddrmsg, body)
     assert (seen["family"], seen["prefixlen"], seen["scope"]) == (address.family, address.length, address.scope)
     assert (seen["index"], bool(seen["flags"] & 2)) == (1, address.nodad)
     assert inet.packed(seen.get_attr("IFA_LOCAL")) == inet.packed(address.address)
     assert inet.packed(seen.get_attr("IFA_ADDRESS")) == inet.packed(address.peer or address.address)
+    assert written_again(ifaddrmsg, body) == parts(ifaddrmsg, body)
     # What the kernel sends back differs in one flag: it is there to stay.
     family, length, flags, rest = struct.unpack_from("=BBB5s", body)
     assert (

@@ -1,9 +1,6 @@
-"""Our bytes, read by pyroute2's message classes, which are somebody else's; and read back by our own."""
+"""Our bytes, read and written again by pyroute2's message classes, which are somebody else's; and read by our own."""
 
 from __future__ import annotations
-
-import struct
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,19 +13,15 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import
 from ansible_collections.lvs.vipless.plugins.module_utils._model.route import Route
 from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import ACTIONS, Rule
 from ansible_collections.lvs.vipless.plugins.module_utils._model.values import range_text
+from second_opinion import decoded, parts, written_again
 
+FRA_DSCP = 25
 U32 = st.integers(1, 0xFFFFFFFF)
 PREFIXES = {
     2: st.ip_addresses(v=4).map(lambda a: f"{a}/32"),
     10: st.ip_addresses(v=6).map(lambda a: f"{a}/128"),
 }
 NAMES = st.text("abcdefgh0123456789.-", min_size=1, max_size=15)
-
-
-def decoded(kind: Any, body: bytes) -> Any:
-    message = kind(struct.pack("=IHHII", 16 + len(body), 0, 0, 0, 0) + body)
-    message.decode()
-    return message
 
 
 def ranges(highest: int) -> st.SearchStrategy[str]:
@@ -100,6 +93,10 @@ def test_rule(rule: Rule) -> None:
     for name, length, prefix in (("FRA_SRC", "src_len", rule.source), ("FRA_DST", "dst_len", rule.destination)):
         shown = f"{seen.get_attr(name)}/{seen[length]}" if seen.get_attr(name) else ""
         assert _packed(shown) == _packed(prefix)
+    fields, ours = parts(fibmsg, body)
+    # The one that it does not know.
+    ours.pop(FRA_DSCP, None)
+    assert written_again(fibmsg, body) == (fields, ours)
 
 
 @given(st.lists(rule_objects(), max_size=6))
@@ -145,6 +142,7 @@ def test_route(route: Route) -> None:
     assert _packed(f"{seen.get_attr('RTA_DST')}/0" if seen["dst_len"] else "") == (
         _packed(route.prefix) if seen["dst_len"] else b""
     )
+    assert written_again(rtmsg, body) == parts(rtmsg, body)
 
 
 @pytest.mark.parametrize("body", [b"", b"\0" * 3])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import io
 import os
 import re
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.common.arg_spec import ModuleArgumentSpecValidator
 
 from environment import CHECKOUT
 
@@ -217,6 +219,52 @@ def test_module_is_tested(path: Path) -> None:
     tests = [test for kind in ("unit", "kernel") for test in (CHECKOUT / "tests" / kind).rglob("test_*.py")]
     pattern = re.compile(rf"\b{path.stem}\b")
     assert [test.name for test in tests if test != Path(__file__) and pattern.search(test.read_text())]
+
+
+@each(*MODULES)
+def test_every_option_has_an_example_and_a_test(path: Path) -> None:
+    documents = documents_of(path)
+    options = set(option_names(documents["DOCUMENTATION"]["options"]))
+    tasks = [task[name] for task in documents["EXAMPLES"] for name in task if name == f"lvs.vipless.{path.stem}"]
+    assert not options - set(keys_of(tasks)), "these are in no example"
+    tests = [test.read_text() for test in (CHECKOUT / "tests" / "kernel").rglob("test_*.py")]
+    mentioning = [ast.parse(text) for text in tests if re.search(rf"\b{path.stem}\b", text)]
+    assert not options - {name for tree in mentioning for name in given_names(tree)}, "these are in no test"
+
+
+@each(*MODULES)
+def test_examples_are_taken(path: Path) -> None:
+    spec = importlib.import_module(f"{PACKAGE}.modules.{path.stem}").SPEC.to_kwargs()
+    spec.pop("supports_check_mode")
+    for task in documents_of(path)["EXAMPLES"]:
+        options = task.get(f"lvs.vipless.{path.stem}")
+        # What is filled in as the task runs is not known here.
+        if options and "{{" not in str(options):
+            assert ModuleArgumentSpecValidator(**spec).validate(options).error_messages == [], task["name"]
+
+
+def option_names(options: dict[str, Any]) -> Iterator[str]:
+    """Yield the names of a module's options and of those within them."""
+    for name, option in options.items():
+        yield name
+        yield from option_names(option.get("suboptions", {}))
+
+
+def keys_of(value: Any) -> Iterator[str]:
+    """Yield every key in a task's options."""
+    parts = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+    yield from value if isinstance(value, dict) else ()
+    for part in parts:
+        yield from keys_of(part)
+
+
+def given_names(tree: ast.Module) -> Iterator[str]:
+    """Yield what a test hands over by name: texts and arguments."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.keyword) and node.arg:
+            yield node.arg
 
 
 @each(*ROLES)

@@ -71,6 +71,7 @@ class ArpTable:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._changes = nft.Transactions()
         self._place = f"{layout.FAMILY} {name}"
         self._content = _Content()
 
@@ -99,7 +100,7 @@ class ArpTable:
             commands = [f"delete table {self._place}"]
         else:
             commands = list(self._commands(gone, added))
-        nft.transaction(f"the table {layout.FAMILY} {self._name}", commands)
+        self._changes.carry_out(f"the table {layout.FAMILY} {self._name}", commands)
 
     def written_out(self, entries: Sequence[Entry]) -> list[str]:
         """The commands that make a table of these where there is none. For a table that has not been read."""

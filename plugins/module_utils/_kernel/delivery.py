@@ -29,7 +29,7 @@ _SIOCGIFFLAGS = 0x8913
 _IFF_UP = 0x1
 
 # RTA_…
-_DESTINATION, _SOURCE, _IIF, _MARK, _IP_PROTO, _SPORT, _DPORT = 1, 2, 3, 16, 27, 28, 29
+_DESTINATION, _SOURCE, _IIF, _MARK, _UID, _IP_PROTO, _SPORT, _DPORT = 1, 2, 3, 16, 25, 27, 28, 29
 _RTM_F_LOOKUP_TABLE, _RTM_F_FIB_MATCH = 0x1000, 0x2000
 _FLAGS = {IPV4: _RTM_F_LOOKUP_TABLE | _RTM_F_FIB_MATCH, IPV6: _RTM_F_FIB_MATCH}
 """Tell the route as it stands in its table, instead of one to the single address. IPv6 always tells the table, and
@@ -76,6 +76,8 @@ def _request(packet: Packet) -> bytes:
         attribute(_SOURCE, source),
         attribute(_IIF, _U32.pack(socket.if_nametoindex(packet.iif))),
         attribute(_MARK, _U32.pack(packet.mark)),
+        # A packet that comes in is root's; IPv6 asks here for that of nobody instead.
+        attribute(_UID, _U32.pack(0)),
         attribute(_IP_PROTO, bytes([packet.ipproto])),
         *(attribute(number, _BE16.pack(port)) for number, port in ports if port),
     ]

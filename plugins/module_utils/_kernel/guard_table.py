@@ -99,6 +99,7 @@ class GuardTable:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._changes = nft.Transactions()
         self._content = _Content()
 
     def read(self) -> list[Entry]:
@@ -122,7 +123,7 @@ class GuardTable:
             commands = [f"delete table inet {self._name}"]
         else:
             commands = list(self._commands(gone, [*plan.additions(), *(after for _before, after in plan.edits())]))
-        nft.transaction(f"the table inet {self._name}", commands)
+        self._changes.carry_out(f"the table inet {self._name}", commands)
 
     def written_out(self, entries: Sequence[Entry]) -> list[str]:
         """The commands that make a table of these where there is none. For a table that has not been read."""

@@ -34,6 +34,7 @@ class MarkTable:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._changes = nft.Transactions()
         self._content = Content()
         self._found: Table | None = None
 
@@ -83,7 +84,7 @@ class MarkTable:
         done: list[str] = []
         try:
             for name, commands in phases.items():
-                nft.transaction(f"the table {_FAMILY} {self._name}", commands)
+                self._changes.carry_out(f"the table {_FAMILY} {self._name}", commands)
                 done.append(name)
         except ProgramFailed as error:
             self.read()

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, lvs.vipless contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""nft(8) through its JSON interface (libnftables-json(5)): a table read whole, and changes in one transaction."""
+"""nftables: a table read whole as JSON (libnftables-json(5)), and changes in one transaction."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import Missing, ProgramFailed
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.nft_library import Context, context
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.privilege import require_net_admin
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find
 
@@ -35,12 +36,26 @@ def listing(family: str, table: str) -> list[Json] | None:
     raise ProgramFailed(subject, done.returncode, done.stderr)
 
 
-def transaction(subject: str, lines: Sequence[str]) -> None:
-    """Carry out every line or, where one fails, none of them. nft reads many elements in lines of its own in two thirds
-    of the time that JSON takes."""
-    done = _run(["--file", "-"], "\n".join(lines) + "\n")
-    if done.returncode:
-        raise ProgramFailed(f"nft refused the changes to {subject}, and none was made", done.returncode, done.stderr)
+class Transactions:
+    """Changes of one run: by nft's library in this process, or by the program where that cannot be loaded."""
+
+    def __init__(self) -> None:
+        self._context: Context | None = None
+
+    def carry_out(self, subject: str, lines: Sequence[str]) -> None:
+        """Carry out every line or, where one fails, none of them. Many elements in lines of nft's own language take two
+        thirds of the time that JSON takes."""
+        code, stderr = self._run("\n".join(lines) + "\n")
+        if code:
+            raise ProgramFailed(f"nft refused the changes to {subject}, and none was made", code, stderr)
+
+    def _run(self, commands: str) -> tuple[int, str]:
+        require_net_admin("changing nftables needs")
+        self._context = self._context or context()
+        if self._context:
+            return self._context.run(commands)
+        done = _run(["--file", "-"], commands)
+        return done.returncode, done.stderr
 
 
 def _ask(command: Json) -> subprocess.CompletedProcess[str]:

@@ -52,7 +52,8 @@ def _may_match(rule: Rule, packet: Packet) -> bool:
 
 
 def _selects(rule: Rule, packet: Packet) -> bool:
-    """A packet that comes in has no interface to go out on and no user, and here no type of service."""
+    """A packet that comes in has no interface to go out on, and here no type of service. Its user is root
+    (sock_net_uid() in include/net/sock.h)."""
     return (
         (not rule.source or _holds(rule.source, packet.source))
         and (not rule.destination or _holds(rule.destination, packet.destination))
@@ -61,13 +62,14 @@ def _selects(rule: Rule, packet: Packet) -> bool:
         and rule.ipproto in (0, packet.ipproto)
         and _in_range(rule.sport, packet.sport)
         and _in_range(rule.dport, packet.dport)
-        and not (rule.oif or rule.uidrange or rule.tos or rule.dscp)
+        and _in_range(rule.uidrange, 0)
+        and not (rule.oif or rule.tos or rule.dscp)
     )
 
 
-def _in_range(span: str, port: int) -> bool:
+def _in_range(span: str, number: int) -> bool:
     low, _dash, high = span.partition("-")
-    return not span or int(low) <= port <= int(high or low)
+    return not span or int(low) <= number <= int(high or low)
 
 
 def _holds(prefix: str, address: str) -> bool:

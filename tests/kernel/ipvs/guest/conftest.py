@@ -14,6 +14,7 @@ from tool import ipvsadm
 from namespace import Namespace
 
 # A guest may be emulated, twenty times slower than its host.
+hypothesis.settings.register_profile("brief", deadline=None, max_examples=20)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=100)
 hypothesis.settings.register_profile("nightly", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile(os.environ.get("LVS_PROFILE", "ci"))

@@ -14,6 +14,9 @@ from namespace import Namespace
 ServiceKey = tuple[str, ...]
 Services = dict[ServiceKey, dict[str, Any]]
 
+SCHEDULERS = "dh, fo, lblc, lblcr, lc, mh, nq, ovf, rr, sed, sh, wlc, wrr"
+"""All that the guest's kernel has."""
+
 _PROTOCOLS = {"-t": "tcp", "-u": "udp", "--sctp-service": "sctp"}
 _FORWARDING = {"-g": "direct", "-i": "tunnel", "-m": "masquerade"}
 _CHECKSUMS = {"--tun-nocsum": "none", "--tun-csum": "csum", "--tun-remcsum": "remcsum"}
@@ -109,6 +112,41 @@ def meant(services: Iterable[Mapping[str, Any]]) -> Services:
             },
         }
     return found
+
+
+def lines(services: Services) -> list[list[str]]:
+    """Services and destinations as the diff writes them, the words of each in an order of their own."""
+    found = []
+    for (family, *rest), service in services.items():
+        name = (
+            [family, "fwmark", f"{int(rest[1]):#x}"] if rest[0] == "fwmark" else [family, rest[0], _joined(*rest[1:])]
+        )
+        words = [*name, "scheduler", service["scheduler"], *service["flags"]]
+        if service["persistent"]:
+            words += ["persistent", service["persistent"]]
+            mask = service["netmask"]
+            words += [] if mask == _ALONE[family] else ["netmask", _length(mask)]
+        words += ["engine", service["engine"]] if service["engine"] else []
+        found.append(sorted(words))
+        for endpoint, one in service["destinations"].items():
+            words = [*name, "server", _joined(*endpoint), one["forwarding"], "weight", str(one["weight"])]
+            kind, port, checksum = one["tunnel"]
+            if one["tunnel"] != ("ipip", 0, "none"):
+                words += ["tunnel-type", kind]
+                words += ["tunnel-port", str(port)] if port else []
+                words += ["tunnel-checksum", checksum] if checksum != "none" else []
+            for limit, value in zip(("upper", "lower"), one["thresholds"], strict=True):
+                words += [limit, str(value)] if value else []
+            found.append(sorted(words))
+    return sorted(found)
+
+
+def _joined(address: str, port: str) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _length(mask: str) -> str:
+    return str(ipaddress.ip_network(f"0.0.0.0/{mask}").prefixlen) if "." in mask else mask
 
 
 def _options(words: list[str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from oracle import listed, meant
+from oracle import SCHEDULERS, listed, meant
 from tool import ipvsadm
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
@@ -13,7 +13,6 @@ from namespace import Namespace
 
 MARKED = {"fwmark": "0x10001", "family": "ipv4", "destinations": [{"address": "10.0.0.11"}]}
 WEB = {"vip": "203.0.113.10", "protocol": "tcp", "port": 80, "destinations": [{"address": "10.0.0.11"}]}
-SCHEDULERS = "dh, fo, lblc, lblcr, lc, mh, nq, ovf, rr, sed, sh, wlc, wrr"
 
 
 def marked(**changes: Any) -> dict[str, Any]:

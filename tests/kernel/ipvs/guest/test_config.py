@@ -138,19 +138,28 @@ CONFIGS = st.fixed_dictionaries(
 
 def test_one_run_converges(host: Namespace) -> None:
     # Each start and stop of a daemon's thread takes a while.
-    @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=settings().max_examples // 5)
+    @settings(suppress_health_check=[HealthCheck.too_slow])
     @given(CONFIGS, CONFIGS)
     def converges(start: dict[str, Any], wanted: dict[str, Any]) -> None:
         host.call("ipvs_config", daemons=[])
         host.call("ipvs_config", **start)
         assert daemons(host) == {shown(daemon) for daemon in start["daemons"]}
+        before = daemons(host), timeouts(host)
         predicted = host.call("ipvs_config", check=True, **wanted)
+        assert (daemons(host), timeouts(host)) == before
         assert host.call("ipvs_config", **wanted) == predicted
+        assert predicted["changed"] == ((daemons(host), timeouts(host)) != before)
         held = {daemon["role"]: daemon for daemon in start["daemons"]}
         # What is not asked for of a daemon that runs stays.
         whole = [{**held.get(daemon["role"], {}), **daemon} for daemon in wanted["daemons"]]
         assert daemons(host) == {shown(daemon) for daemon in whole}
         assert timeouts(host) == [wanted["tcp_timeout"], 120, wanted["udp_timeout"]]
+        # What is left to the kernel of a daemon that starts is not told.
+        told = "timeouts tcp {} tcp_fin {} udp {}".format(*timeouts(host))
+        names = sorted(f"sync daemon {one['role']} on {one['interface']} id {one['id']}" for one in whole)
+        lines = sorted(predicted["diff"]["after"].splitlines())
+        assert [line.partition(" group")[0].partition(" ttl")[0] for line in lines[:-1]] == names
+        assert lines[-1] == told
         assert not host.call("ipvs_config", **wanted)["changed"]
 
     converges()

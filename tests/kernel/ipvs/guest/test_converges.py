@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle import listed, meant
+from oracle import lines, listed, meant
 
 from namespace import Namespace
 
@@ -38,7 +38,9 @@ def destinations(draw: st.DrawFn, family: str) -> list[dict[str, Any]]:
     found = []
     for number in draw(st.lists(st.integers(11, 13), unique=True, max_size=3)):
         forwarding = draw(st.sampled_from(["direct", "tunnel", "masquerade"]))
-        one = {"address": f"{SERVERS[family]}{number}", "forwarding": forwarding}
+        # A tunnel can lead to the other family.
+        its = draw(st.sampled_from(["ipv4", "ipv6"])) if forwarding == "tunnel" else family
+        one = {"address": f"{SERVERS[its]}{number}", "forwarding": forwarding}
         one |= draw(st.sampled_from([{}, {"weight": 0}, {"weight": 7}, {"weight": 65535}]))
         one |= draw(st.sampled_from([{}, {"upper_threshold": 9}, {"upper_threshold": 9, "lower_threshold": 3}]))
         found.append(one | (draw(st.sampled_from(TUNNELS)) if forwarding == "tunnel" else {}))
@@ -109,6 +111,9 @@ def test_one_run_converges(
         assert run(wanted) == predicted
         assert listed(netns) == meant([*foreign, *wanted])
         assert predicted["changed"] == (meant(start) != meant(wanted))
+        others = meant(foreign)
+        ours = {key: service for key, service in listed(netns).items() if key not in others}
+        assert sorted(sorted(line.split()) for line in predicted["diff"]["after"].splitlines()) == lines(ours)
         assert not run(wanted)["changed"]
 
     converges()

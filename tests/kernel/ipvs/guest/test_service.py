@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from clients import connected, pair
-from oracle import listed, meant
+from oracle import SCHEDULERS, listed, meant
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import PartlyApplied
 from namespace import Namespace
@@ -68,6 +68,14 @@ def test_service_is_made_as_asked_for(netns: Namespace, service: dict[str, Any])
     again = netns.call("ipvs_service", **service)
     assert not again["changed"]
     assert again["diff"]["before"] == again["diff"]["after"] == predicted["diff"]["after"]
+
+
+def test_every_scheduler_of_the_kernel(netns: Namespace) -> None:
+    """One takes the place of the other while the service stands."""
+    for scheduler in SCHEDULERS.split(", "):
+        service = {**MARKED, "scheduler": scheduler}
+        assert netns.call("ipvs_service", **service)["changed"]
+        assert listed(netns) == meant([service])
 
 
 @pytest.mark.parametrize("change", [False, True])
