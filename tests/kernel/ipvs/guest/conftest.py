@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import clients
 import hypothesis
 import kernel_modules
+import probes
 import pytest
+from cluster import Cluster, cluster
 from tool import ipvsadm
 
 from namespace import Namespace
@@ -17,6 +19,15 @@ from namespace import Namespace
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=100)
 hypothesis.settings.register_profile("nightly", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile(os.environ.get("LVS_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="module")
+def hosts() -> Iterator[Cluster]:
+    """A cluster with daemons that say who they are. Its connections hold ip_vs, so that it does not stay for others."""
+    with cluster() as found:
+        one, two = found.realservers
+        with probes.daemon(one, "rs1"), probes.daemon(two, "rs2"), probes.daemon(found.director, "director", 22):
+            yield found
 
 
 @pytest.fixture(scope="session")
