@@ -44,7 +44,14 @@ TESTS = [
 ]
 
 # What pyroute2 has no part in runs with one of them.
-ONCE = ("test_boot_unit", "test_delivery_cases", "test_delivery_matrix", "test_killed", "test_under_load")
+ONCE = (
+    "test_boot_unit",
+    "test_delivery_cases",
+    "test_delivery_matrix",
+    "test_killed",
+    "test_under_load",
+    "test_what_others_do",
+)
 ONCE_WITH = "newest"
 PAIRS = [(library, test) for library in PYROUTE2 for test in TESTS if library == ONCE_WITH or not test.startswith(ONCE)]
 
@@ -109,12 +116,13 @@ def report(guest: Guest, request: pytest.FixtureRequest) -> dict[str, list[Case]
     library = PYROUTE2[request.param]
     result = f"{FOLDER}/{request.param}.xml"
     left_out = " ".join(f"--ignore=guest/{name}.py" for name in ONCE) if request.param != ONCE_WITH else ""
+    profile = os.environ.get("LVS_PROFILE", "ci") + ("" if request.param == ONCE_WITH else "-few")
     search = f"{library}:{FOLDER}:{FOLDER}/guest"
     # Exit status 1 says that tests failed, which the report tells better; beyond that there is no report.
     guest.watch(
         f"pyroute2 {request.param}",
         f"cd {FOLDER} && PYTHONPATH={search} LVS_EXPECTED_PYROUTE2={library} PYTHONUNBUFFERED=1"
-        f" LVS_PROFILE={os.environ.get('LVS_PROFILE', 'ci')} python3 -m pytest"
+        f" LVS_PROFILE={profile} python3 -m pytest"
         f" --import-mode=importlib -p no:cacheprovider --junit-xml={result} {left_out} guest || test $? = 1",
     )
     cases: dict[str, list[Case]] = {}

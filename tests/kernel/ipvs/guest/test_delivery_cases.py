@@ -229,9 +229,8 @@ def test_tunnels(hosts: Cluster, port: dict[str, int]) -> None:
 @contextmanager
 def chain(hosts: Cluster, family: str, hook: str, line: str) -> Iterator[None]:
     """A chain of the director that no module makes."""
-    hosts.director.run(
-        "nft", "-f", "-", stdin=f"table {family} probe {{ chain c {{ type filter hook {hook}; {line}; }} }}"
-    )
+    table = f"table {family} probe {{\n chain c {{\n type filter hook {hook};\n{line}\n}}\n}}\n"
+    hosts.director.run("nft", "-f", "-", stdin=table)
     try:
         yield
     finally:
