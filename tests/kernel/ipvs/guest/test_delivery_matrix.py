@@ -114,7 +114,7 @@ IPV4 = {
 IPV6 = {
     #                               balanced  ND   ping  unreachable  big  exposed  sent as VIP
     "C address on lo":              "yes      no   yes   yes          yes  yes      echo+errors+tcp",
-    "E AnyIP":                      "yes      no   yes   yes          yes  yes      echo+errors+tcp",
+    "E AnyIP":                      "yes      no   yes   yes          yes  yes      echo+tcp",
     "F mark":                       "yes      no   no    no           yes  no       nothing",
     "F one bit of the mark":        "yes      no   no    yes          yes  no       nothing",
     "G destination":                "yes      no   yes   yes          yes  yes      echo+tcp",
