@@ -9,7 +9,7 @@ from pathlib import Path
 
 from environment import CHECKOUT
 
-HELPERS = [Path(__file__).with_name(f"{name}.py") for name in ("asking", "killing", "namespace", "traffic")]
+HELPERS = [Path(__file__).with_name(f"{name}.py") for name in ("asking", "far_end", "killing", "namespace", "traffic")]
 
 
 def pack(bundle: Path, folders: Mapping[str, Path]) -> None:

@@ -45,7 +45,15 @@ TESTS = [
 ]
 
 # What pyroute2 has no part in runs with one of them, and most examples of a property do.
-ONCE, ONCE_WITH = ("test_boot_unit", "test_killed", "test_under_load"), "newest"
+ONCE = (
+    "test_boot_unit",
+    "test_delivery_cases",
+    "test_delivery_matrix",
+    "test_killed",
+    "test_under_load",
+    "test_what_others_do",
+)
+ONCE_WITH = "newest"
 PAIRS = [(version, test) for version in PYROUTE2 for test in TESTS if version == ONCE_WITH or not test.startswith(ONCE)]
 
 

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import clients
 import hypothesis
 import kernel_modules
+import probes
 import pytest
+from cluster import Cluster, cluster
 from tool import ipvsadm
 
 from namespace import Namespace
@@ -18,6 +20,15 @@ hypothesis.settings.register_profile("brief", deadline=None, max_examples=20)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=100)
 hypothesis.settings.register_profile("nightly", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile(os.environ.get("LVS_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="session")
+def hosts() -> Iterator[Cluster]:
+    """A cluster with daemons that say who they are."""
+    with cluster() as found:
+        one, two = found.realservers
+        with probes.daemon(one, "rs1"), probes.daemon(two, "rs2"), probes.daemon(found.director, "director", 22):
+            yield found
 
 
 @pytest.fixture(scope="session")

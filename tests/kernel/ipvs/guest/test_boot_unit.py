@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kernel_modules
 import pytest
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Refused
@@ -114,7 +115,10 @@ def test_what_nftables_service_flushes_comes_back(made: list[str]) -> None:
 
 
 def test_what_ip_vs_forgets_comes_back(made: list[str]) -> None:
-    sh("ipvsadm -C; sleep 1; modprobe -r ip_vs_wlc ip_vs && modprobe ip_vs")
+    # The unit may still be restoring after the module was loaded for this test, and bring the services back.
+    kernel_modules.unload(clear=lambda: sh("ipvsadm -C"))
+    assert not state()[-1]
+    sh("modprobe ip_vs")
     end = time.monotonic() + 30
     while state() != made and time.monotonic() < end:
         time.sleep(0.2)
