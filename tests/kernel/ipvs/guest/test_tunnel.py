@@ -185,11 +185,10 @@ def test_bad_input_is_one_clear_error(bare: Namespace, options: dict[str, Any], 
     assert shown(bare) == {}
 
 
-def redirects(netns: Namespace) -> list[int]:
-    """ICMP redirects that were sent, of both families."""
+def redirects(netns: Namespace) -> int:
+    """ICMP redirects that were sent. IPv6 sends none where the next hop is no link-local address."""
     names, figures = (line.split() for line in netns.run("grep", "^Icmp:", "/proc/net/snmp").splitlines())
-    ipv6 = netns.run("grep", "Icmp6OutRedirects", "/proc/net/snmp6").split()
-    return [int(dict(zip(names, figures))["OutRedirects"]), int(ipv6[1])]
+    return int(dict(zip(names, figures))["OutRedirects"])
 
 
 @pytest.fixture(scope="module")
@@ -237,10 +236,10 @@ def test_answers_of_masqueraded_services_go_back_by_the_director(link: far.Link)
         )
         back = {"priority": 1181, "from": list(far.RIP), "ipproto": "tcp", "sport": str(far.PORT), "table": "119"}
         realserver.call("ip_rule", rules=[back])
-        # The director says that there is a shorter way. It is one of the host, not of this table.
+        # The director says that there is a shorter way, which these answers must not take.
         before = redirects(link.director)
         assert [far.request(link.client, vip, BIG) for vip in far.VIPS * 3] == [str(BIG)] * 6
-        assert all(after > earlier for after, earlier in zip(redirects(link.director), before))
+        assert redirects(link.director) > before
         # All else of the host goes its own way.
         found = realserver.ip(f"route get {far.CLIENT[0]} from {far.RIP[0]} ipproto tcp sport 22")
         assert f"via {far.GATEWAY[0]} " in found
