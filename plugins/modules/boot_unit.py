@@ -39,8 +39,8 @@ options:
     required: true
   sysctl_file:
     description:
-      - The file of kernel parameters that come with a kernel module or an interface, such as those below C(net.ipv4.vs),
-        which C(ip_vs) forgets when it is loaded anew.
+      - The file of kernel parameters that come with a kernel module or an interface, such as those below
+        C(net.ipv4.vs), which C(ip_vs) forgets when it is loaded anew.
     type: str
   watch:
     description:

@@ -56,8 +56,8 @@ options:
         type: int
       advmss: &advmss
         description:
-          - The largest segment that TCP asks its peers for on this route, in bytes. Packets to this host then fit through
-            a narrow part of their way, such as a tunnel, without anybody having to say that they do not.
+          - The largest segment that TCP asks its peers for on this route, in bytes. Packets to this host then fit
+            through a narrow part of their way, such as a tunnel, without anybody having to say that they do not.
         type: int
       protocol: &protocol
         description:

@@ -17,8 +17,8 @@ description:
   - A tunnel is known by its name. Its alias says whose it is. A tunnel of somebody else is never changed; where it is
     already as asked for, it is taken as it is.
   - What comes out of a tunnel is answered on another interface, so that C(rp_filter) of the tunnel must be 0, which
-    M(lvs.vipless.sysctl) sets. The larger of it and that of C(all) counts. The module refuses IPv4 tunnels while that of
-    C(all) is not 0, and names the file that sets it.
+    M(lvs.vipless.sysctl) sets. The larger of it and that of C(all) counts. The module refuses IPv4 tunnels while that
+    of C(all) is not 0, and names the file that sets it.
 author:
   - lvs.vipless contributors (@lvs-vipless)
 requirements:
@@ -39,7 +39,8 @@ options:
     suboptions:
       name: &name
         description:
-          - Name of the interface. C(tunl0), C(ip6tnl0), C(gre0) and C(ip6gre0) come with the kernel module of their type.
+          - Name of the interface. C(tunl0), C(ip6tnl0), C(gre0) and C(ip6gre0) come with the kernel module of their
+            type.
         type: str
       type: &type
         description:
@@ -53,8 +54,8 @@ options:
         type: str
       remote: &remote
         description:
-          - The address that they come from, if not any. Anybody who can send packets to this host can otherwise make them
-            come out of the tunnel, with any source address.
+          - The address that they come from, if not any. Anybody who can send packets to this host can otherwise make
+            them come out of the tunnel, with any source address.
         type: str
   name: *name
   type: *type

@@ -11,7 +11,6 @@ from typing import Any
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
 from ansible_collections.lvs.vipless.plugins.module_utils._model import plain, route, values
 
-
 _HIGHEST_MSS = 65535 - 40
 """What the kernel cuts it to (net/ipv4/metrics.c)."""
 

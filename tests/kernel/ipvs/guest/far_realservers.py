@@ -35,7 +35,7 @@ def linked() -> Iterator[Link]:
     with ExitStack() as stack:
         link = Link(*(stack.enter_context(Namespace()) for _host in Link._fields))
         link.client.ip("link add b0 type bridge")
-        for host, suffix in zip(link, (1, 2, 11)):
+        for host, suffix in zip(link, (1, 2, 11), strict=False):
             _plug(link.client, host, suffix)
             host.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0")
         for host in (link.client, link.director):
@@ -62,7 +62,7 @@ def _plug(client: Namespace, host: Namespace, suffix: int) -> None:
     host.run("sysctl", "-qw", f"net.ipv6.conf.{device}.accept_dad=0")
     host.ip(f"link set {device} addrgenmode eui64")
     host.ip(f"link set {device} up")
-    for family, prefix, gateway in zip(("-4", "-6"), _SHARED, GATEWAY):
+    for family, prefix, gateway in zip(("-4", "-6"), _SHARED, GATEWAY, strict=False):
         host.ip(f"{family} address flush dev {device} scope global")
         host.ip(f"{family} address add {prefix.format(suffix)} dev {device}{' nodad' if family == '-6' else ''}")
         if host is not client:
@@ -85,7 +85,7 @@ def balance(director: Namespace, forwarding: str) -> None:
             "scheduler": "rr",
             "destinations": [{"address": address, "forwarding": forwarding, "port": PORT}],
         }
-        for family, address in zip(("ipv4", "ipv6"), RIP)
+        for family, address in zip(("ipv4", "ipv6"), RIP, strict=False)
     ]
     director.call("ipvs_service", services=services, purge=True, purge_fwmarks="0x10000/0x10000")
 

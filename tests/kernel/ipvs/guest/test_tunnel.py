@@ -10,7 +10,7 @@ from typing import Any
 import far_realservers as far
 import pytest
 
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, LvsError, Refused
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._model.tunnel import FALLBACKS as FALLBACKS_OF
 from ansible_collections.lvs.vipless.plugins.modules import ip_tunnel
 from namespace import Namespace
@@ -188,7 +188,7 @@ def test_bad_input_is_one_clear_error(bare: Namespace, options: dict[str, Any], 
 def redirects(netns: Namespace) -> int:
     """ICMP redirects that were sent. IPv6 sends none where the next hop is no link-local address."""
     names, figures = (line.split() for line in netns.run("grep", "^Icmp:", "/proc/net/snmp").splitlines())
-    return int(dict(zip(names, figures))["OutRedirects"])
+    return int(dict(zip(names, figures, strict=False))["OutRedirects"])
 
 
 @pytest.fixture(scope="module")
