@@ -38,9 +38,11 @@ def ipvs_services(entries: Entries, delivery_bit: int | str) -> list[dict[str, A
     return services.balanced(services.parse(entries), _bit(delivery_bit))
 
 
-def vips(entries: Entries, forwarding: Sequence[str] = services.FORWARDING) -> list[str]:
+def vips(entries: Entries, forwarding: Sequence[str] = services.FORWARDING, *, outermost: bool = False) -> list[str]:
     """See vips.yml."""
-    return services.vip_prefixes(service for service in services.parse(entries) if service.forwarding in forwarding)
+    chosen = (service for service in services.parse(entries) if service.forwarding in forwarding)
+    found = services.vip_prefixes(chosen)
+    return services.outermost(found) if outermost else found
 
 
 def realservers(entries: Entries) -> list[str]:

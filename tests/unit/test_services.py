@@ -102,7 +102,8 @@ def test_answers_come_from_the_realservers_own_port(ports: list[str], protocols:
         (
             {},
             ["2001:db8:a::2"],
-            "lvs_services[0].realservers[0].address: '10.0.0.11' has no next hop of its family among ['2001:db8:a::2'].",
+            "lvs_services[0].realservers[0].address: '10.0.0.11' has no next hop of its family among "
+            "['2001:db8:a::2'].",
         ),
         (
             {"ports": ["any"]},
@@ -117,6 +118,18 @@ def test_answers_that_cannot_be_known(change: dict[str, Any], gateways: list[str
     with pytest.raises(BadInput) as caught:
         services.replies(services.parse([{**DNS, **change}]), gateways, [])
     assert str(caught.value) == message
+
+
+def test_prefixes_within_another_are_left_out() -> None:
+    given = [
+        "203.0.113.64/26",
+        "203.0.113.70/32",
+        "203.0.113.10/32",
+        "203.0.113.64/27",
+        "2001:db8:f::/64",
+        "2001:db8::/32",
+    ]
+    assert services.outermost(given) == ["203.0.113.64/26", "203.0.113.10/32", "2001:db8::/32"]
 
 
 def test_addresses_stand_once() -> None:

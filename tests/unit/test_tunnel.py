@@ -1,4 +1,4 @@
-"""Tunnels as bytes, compared with pyroute2, and as the commands that bring them back; the file that sets a parameter."""
+"""Tunnels as bytes, compared with pyroute2, and as commands that bring them back; the file that sets a parameter."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -121,6 +122,18 @@ def _clients(sources: Sequence[str]) -> list[values.Address]:
 def vip_prefixes(services: Iterable[Service]) -> list[str]:
     """The VIPs of all services, each once, in order."""
     return list(dict.fromkeys(str(vip) for service in services for vip in service.vips))
+
+
+def outermost(prefixes: Sequence[str]) -> list[str]:
+    """Those that are not within another one, as what holds them as ranges wants them."""
+    networks = [ipaddress.ip_network(prefix) for prefix in prefixes]
+    held, lengths = set(networks), {(one.version, one.prefixlen) for one in networks}
+
+    def is_within(one: values.Network) -> bool:
+        shorter = [length for version, length in lengths if version == one.version and length < one.prefixlen]
+        return any(one.supernet(new_prefix=length) in held for length in shorter)
+
+    return [str(one) for one in networks if not is_within(one)]
 
 
 def replies(services: Iterable[Service], gateways: Sequence[str], addresses: Sequence[str]) -> list[dict[str, Any]]:
