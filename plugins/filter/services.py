@@ -51,6 +51,11 @@ def realservers(entries: Entries) -> list[str]:
     return services.realserver_addresses(services.parse(entries))
 
 
+def replies(entries: Entries, gateways: Sequence[str], addresses: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """See replies.yml."""
+    return services.replies(services.parse(entries), gateways, addresses)
+
+
 def packets(
     entries: Entries, delivery_bit: int | str, interfaces: Sequence[str], sources: Sequence[str]
 ) -> list[dict[str, Any]]:
@@ -67,4 +72,5 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., list[Any]]]:
         """What Ansible asks for."""
-        return {work.__name__: _reported(work) for work in (fwmark_entries, ipvs_services, packets, vips, realservers)}
+        works = (fwmark_entries, ipvs_services, packets, replies, vips, realservers)
+        return {work.__name__: _reported(work) for work in works}

@@ -54,6 +54,11 @@ options:
       metric: &metric
         description: Metric. The kernel gives an IPv6 route without one 1024. Another metric is another route.
         type: int
+      advmss: &advmss
+        description:
+          - The largest segment that TCP asks its peers for on this route, in bytes. Packets to this host then fit
+            through a narrow part of their way, such as a tunnel, without anybody having to say that they do not.
+        type: int
       protocol: &protocol
         description:
           - Routing protocol number (1 to 255), or V(kernel), V(boot) or V(static). It marks the owner of the route.
@@ -70,6 +75,7 @@ options:
   device: *device
   table: *table
   metric: *metric
+  advmss: *advmss
   protocol: *protocol
   file:
     description:
@@ -129,6 +135,14 @@ EXAMPLES = r"""
     table: "101"
     force: true
 
+- name: What a rule sends to this table asks for smaller segments
+  lvs.vipless.ip_route:
+    prefixes: [0.0.0.0/0]
+    gateways: [10.0.0.1]
+    device: eth0
+    table: "120"
+    advmss: 1400
+
 - name: Send the packets for the VIPs to nobody
   lvs.vipless.ip_route:
     prefixes: [203.0.113.0/24]
@@ -165,6 +179,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "device": {"type": "str"},
     "table": {"type": "str", "default": "main"},
     "metric": {"type": "int"},
+    "advmss": {"type": "int"},
     "protocol": {"type": "str", "default": str(values.OWN_PROTOCOL)},
 }
 SPEC = one_or_many("routes", OPTIONS, identity="prefixes").merge(

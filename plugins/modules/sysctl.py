@@ -23,7 +23,7 @@ attributes:
     description:
       - Predicts exactly what a run does and changes nothing. A value that the kernel refuses is found by a run alone.
       - A key below C(net.ipv4.vs) does not exist before the kernel module ip_vs is loaded. Until then its default
-        counts as its value.
+        counts as its value. A key of an interface that does not exist has the value of C(default) until then.
   diff_mode:
     support: full
     description: Shows each value before and after, the running kernel and the file in lines of their own.

@@ -60,6 +60,7 @@ EACH_OPTION: list[dict[str, Any]] = [
     {"device": "v1", "gateways": None},
     {"table": "101"},
     {"metric": 7},
+    {"advmss": 1400},
     {"protocol": "118"},
 ]
 
@@ -86,13 +87,14 @@ def test_every_option_has_a_case() -> None:
 
 def test_the_file_brings_it_back(netns: Namespace, tmp_path: Path) -> None:
     file = tmp_path / "routes.ip"
-    netns.call("ip_route", **VIPS, gateways=HOPS, file=str(file))
+    options = {**VIPS, "gateways": HOPS, "advmss": 1400}
+    netns.call("ip_route", **options, file=str(file))
     with Namespace() as other:
         for family in ("-4", "-6"):
             lines = "".join(f"{line[3:]}\n" for line in file.read_text().splitlines() if line.startswith(family))
             other.run("ip", family, "-batch", "-", stdin=lines)
         assert shown(other) == shown(netns)
-        assert not other.call("ip_route", **VIPS, gateways=HOPS, file=str(file))["changed"]
+        assert not other.call("ip_route", **options, file=str(file))["changed"]
 
 
 @pytest.mark.parametrize(
@@ -105,6 +107,7 @@ def test_the_file_brings_it_back(netns: Namespace, tmp_path: Path) -> None:
         ({"gateways": ["10.0.0.3"]}, BadInput, "prefixes[1]: '2001:db8:f::/64' has no next hop among gateways: "),
         ({"gateways": [*HOPS, "10.0.0.4"]}, BadInput, "gateways[2]: '10.0.0.4' is a second next hop of its family, "),
         ({"gateways": ["there"]}, BadInput, "gateways[0]: 'there' is not an IPv4 or IPv6 address."),
+        ({"advmss": 65496}, BadInput, "advmss: 65496 is not between 0 and 65495."),
         ({"table": "local"}, BadInput, "table: 'local' holds what is delivered here, and no route that leads on."),
         ({"prefixes": ["0.0.0.0/0"]}, BadInput, "prefixes[0]: '0.0.0.0/0' is this host's default route, "),
         ({"prefixes": ["10.0.0.0/25"]}, Refused, "prefixes: '10.0.0.0/25' refused: it holds 10.0.0."),

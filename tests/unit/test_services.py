@@ -111,6 +111,63 @@ def test_packets_keep_their_port_unless_another_is_named(given: dict[str, int], 
     assert found["destinations"] == [{"address": "10.0.0.11", "port": port, "forwarding": "masquerade", "weight": 1}]
 
 
+def test_answers_are_known_by_rip_protocol_and_port() -> None:
+    other = {"address": "10.0.0.12"}
+    ports = {**DNS, "ports": ["udp/53", "tcp/53", "udp/5000-5009"], "realservers": [*DNS["realservers"], other]}
+    found = services.replies(services.parse([WEB, ports]), ["10.0.0.2"], [])
+    rips = ["10.0.0.11", "10.0.0.12"]
+    assert found == [
+        {"from": rips, "ipproto": "tcp", "sport": "53"},
+        {"from": rips, "ipproto": "udp", "sport": "5000-5009"},
+        {"from": rips, "ipproto": "udp", "sport": "53"},
+    ]
+    own = services.replies(services.parse([ports]), ["10.0.0.2", "2001:db8:a::2"], ["10.0.0.12", "2001:db8:a::12"])
+    assert {tuple(selector["from"]) for selector in own} == {("10.0.0.12",)}
+
+
+@pytest.mark.parametrize(("ports", "protocols"), [(["udp/53"], ["udp"]), (["any"], ["tcp", "udp"])])
+def test_answers_come_from_the_realservers_own_port(ports: list[str], protocols: list[str]) -> None:
+    changed = {**DNS, "ports": ports, "realservers": [{"address": "10.0.0.11", "port": 5353}]}
+    found = services.replies(services.parse([changed]), ["10.0.0.2"], [])
+    assert found == [{"from": ["10.0.0.11"], "ipproto": protocol, "sport": "5353"} for protocol in protocols]
+
+
+@pytest.mark.parametrize(
+    ("change", "gateways", "message"),
+    [
+        (
+            {},
+            ["2001:db8:a::2"],
+            "lvs_services[0].realservers[0].address: '10.0.0.11' has no next hop of its family among "
+            "['2001:db8:a::2'].",
+        ),
+        (
+            {"ports": ["any"]},
+            ["10.0.0.2"],
+            "lvs_services[0].ports: ['any'] leaves open what is an answer, so that all of a realserver would go by the "
+            "director. Name the ports.",
+        ),
+        ({}, ["there"], "gateways[0]: 'there' is not an IPv4 or IPv6 address."),
+    ],
+)
+def test_answers_that_cannot_be_known(change: dict[str, Any], gateways: list[str], message: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        services.replies(services.parse([{**DNS, **change}]), gateways, [])
+    assert str(caught.value) == message
+
+
+def test_prefixes_within_another_are_left_out() -> None:
+    given = [
+        "203.0.113.64/26",
+        "203.0.113.70/32",
+        "203.0.113.10/32",
+        "203.0.113.64/27",
+        "2001:db8:f::/64",
+        "2001:db8::/32",
+    ]
+    assert services.outermost(given) == ["203.0.113.64/26", "203.0.113.10/32", "2001:db8::/32"]
+
+
 def test_addresses_stand_once() -> None:
     parsed = services.parse([WEB, DNS])
     assert services.vip_prefixes(parsed) == [

@@ -32,7 +32,9 @@ from ansible_collections.lvs.vipless.plugins.module_utils._safety import Held, r
 _RTM_F_CLONED = 0x200
 _RT_TABLE_COMPAT = 252
 _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_HOST = 0, 253, 254
-_DST, _OIF, _GATEWAY, _PRIORITY, _SOURCE, _TABLE = 1, 4, 5, 6, 7, 15
+_DST, _OIF, _GATEWAY, _PRIORITY, _SOURCE, _METRICS, _TABLE = 1, 4, 5, 6, 7, 8, 15
+_ADVMSS = 8
+"""RTAX_ADVMSS, within RTA_METRICS."""
 
 _IPV6_ROUTES = 11
 """RTNLGRP_IPV6_ROUTE"""
@@ -99,6 +101,8 @@ def _around(route: Route, packed: bytes, length: int) -> tuple[bytes, bytes]:
         parts.append(attribute(_GATEWAY, bytes_of(route.gateway)))
     if route.source:
         parts.append(attribute(_SOURCE, bytes_of(route.source)))
+    if route.advmss:
+        parts.append(attribute(_METRICS, attribute(_ADVMSS, _U32.pack(route.advmss))))
     return before, b"".join(parts)
 
 
@@ -108,7 +112,7 @@ def decode(payload: bytes, devices: Devices) -> Route | None:
     if flags & _RTM_F_CLONED:
         return None
     prefix = ANYWHERE.get(family, "")
-    metric = device = 0
+    metric = device = advmss = 0
     gateway = source = ""
     for number, value in attributes(payload[12:]):
         if number == _DST:
@@ -123,9 +127,11 @@ def decode(payload: bytes, devices: Devices) -> Route | None:
             gateway = text(value)
         elif number == _SOURCE:
             source = text(value)
+        elif number == _METRICS:
+            advmss = next((_U32.unpack(one)[0] for kind_of, one in attributes(value) if kind_of == _ADVMSS), 0)
     # IPv6 hangs a refusal on lo; for the user it has no device.
     name = devices.name(device) if kind not in _REFUSALS else ""
-    return Route(family, prefix, table, metric, kind, name, protocol, tos, gateway, source)
+    return Route(family, prefix, table, metric, kind, name, protocol, tos, gateway, source, advmss)
 
 
 def decode_all(payloads: Iterable[bytes]) -> Iterator[Route]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,18 +21,22 @@ from ansible_collections.lvs.vipless.plugins.module_utils._plan import Change, P
 _ROOT = Path("/proc/sys")
 _IPVS_KEYS = "net/ipv4/vs/"
 _IPVS = Path("/proc/net/ip_vs")
+_OF_INTERFACE = re.compile(r"(net/ipv[46]/conf)/[^/]+/([^/]+)")
 _TO_COME = {f"{_IPVS_KEYS}{key}": value for key, value in DEFAULTS.items()}
 
 
 def require_keys(named: Iterable[tuple[str, str]], read_only: bool = False) -> None:
     """Raise BadInput for the first (option, name) that this kernel has not, or that holds no value one can set.
 
-    ip_vs brings its keys along when it is loaded: ``read_only`` lets them be missing until then.
+    ip_vs brings its keys along when it is loaded, and so does an interface that is made: ``read_only`` lets them be
+    missing until then.
     """
     for option, name in named:
         path = _ROOT / name
         if path.is_file():
             _require_settable(option, name, path.stat().st_mode)
+        elif read_only and _default_of(name):
+            continue
         elif not name.startswith(_IPVS_KEYS) or _IPVS.exists():
             raise BadInput(option, dotted(name), f"is not a kernel parameter of this host (no file {path}).")
         elif not read_only:
@@ -41,13 +46,17 @@ def require_keys(named: Iterable[tuple[str, str]], read_only: bool = False) -> N
 def read(name: str) -> str | None:
     """The value of a key, its words separated by one space; None where it has none yet.
 
-    A key of ip_vs has its default before the module is loaded: that is what the first run will find.
+    A key of ip_vs has its default before the module is loaded, and one of an interface to come has that of ``default``:
+    that is what the first run will find.
     """
     try:
         return words((_ROOT / name).read_text(errors="replace"))
     except OSError as error:
         # EIO is how a key answers that was never set (net.ipv6.conf.*.stable_secret).
         if error.errno in (errno.ENOENT, errno.EIO):
+            common = _default_of(name)
+            if common and error.errno == errno.ENOENT:
+                return read(common)
             return None if _IPVS.exists() else _TO_COME.get(name)
         raise KernelError(dotted(name), error.errno or 0) from None
 
@@ -79,6 +88,13 @@ class Sysctls:
             except OSError as error:
                 failed = [(line, describe(error.errno or 0)) for line in filed.values()]
                 raise PartlyApplied(done, failed, []) from None
+
+
+def _default_of(name: str) -> str:
+    """The key that an interface to come takes its value from; nothing for any other key."""
+    found = _OF_INTERFACE.fullmatch(name)
+    common = f"{found[1]}/default/{found[2]}" if found else ""
+    return common if common and common != name and (_ROOT / common).is_file() else ""
 
 
 def _require_settable(option: str, name: str, mode: int) -> None:

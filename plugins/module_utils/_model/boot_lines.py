@@ -17,6 +17,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._model.address import 
 from ansible_collections.lvs.vipless.plugins.module_utils._model.neighbor import Neighbor
 from ansible_collections.lvs.vipless.plugins.module_utils._model.route import Route
 from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import Rule
+from ansible_collections.lvs.vipless.plugins.module_utils._model.tunnel import Tunnel
 
 _IP = {values.IPV4: "-4", values.IPV6: "-6"}
 _TRANSPORTS = {"tcp": "-t", "udp": "-u", "sctp": "--sctp-service"}
@@ -37,6 +38,16 @@ def of_rules(rules: Iterable[Rule]) -> list[str]:
 def of_routes(routes: Iterable[Route]) -> list[str]:
     """For ip(8)."""
     return [f"{_IP[route.family]} route add {route.line.partition(' ')[2]}" for route in routes]
+
+
+def of_tunnels(tunnels: Iterable[Tunnel]) -> list[str]:
+    """For ip(8), to which the family of these lines means nothing. Asking for a fallback interface loads its module."""
+    found = []
+    for one in tunnels:
+        ends = [word for end in (("local", one.local), ("remote", one.remote)) if end[1] for word in end]
+        found.append(" ".join(["-4 link add name", one.name, "type", one.kind, *ends]))
+        found.append(f"-4 link set dev {one.name}{f' alias {one.owner}' if one.owner else ''} up")
+    return found
 
 
 def of_addresses(addresses: Iterable[Address]) -> list[str]:

@@ -20,6 +20,7 @@ OWNER = "boot_unit"
 OWNERS = {
     "arp.nft": "arp_suppress",
     "guard.nft": "vip_guard",
+    "tunnels.ip": "ip_tunnel",
     "addresses.ip": "ip_address",
     "neighbors.ip": "static_neighbor",
     "routes.ip": "ip_local_route",
@@ -174,6 +175,7 @@ by_ipvsadm() {{
 cd {directory} || exit 1
 by_nft arp.nft
 by_nft guard.nft
+by_ip tunnels.ip
 by_ip addresses.ip
 by_ip neighbors.ip
 by_ip routes.ip

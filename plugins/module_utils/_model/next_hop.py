@@ -11,6 +11,9 @@ from typing import Any
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
 from ansible_collections.lvs.vipless.plugins.module_utils._model import plain, route, values
 
+_HIGHEST_MSS = 65535 - 40
+"""What the kernel cuts it to (net/ipv4/metrics.c)."""
+
 
 def parse(options: Mapping[str, Any], label: str = "") -> list[tuple[str, route.Route]]:
     """The routes that one entry asks for, one for each prefix, each with that option's name."""
@@ -24,6 +27,7 @@ def parse(options: Mapping[str, Any], label: str = "") -> list[tuple[str, route.
         raise BadInput(label + "table", options["table"], "holds what is delivered here, and no route that leads on.")
     protocol = values.protocol(label + "protocol", options["protocol"])
     metric = values.number(label + "metric", options["metric"] or 0, 0, values.FULL_MASK)
+    advmss = values.number(label + "advmss", options["advmss"] or 0, 0, _HIGHEST_MSS)
     gateways = _gateways(options["gateways"] or [], label)
     found = []
     for place, text in enumerate(options["prefixes"]):
@@ -35,7 +39,7 @@ def parse(options: Mapping[str, Any], label: str = "") -> list[tuple[str, route.
             raise BadInput(option, text, "is this host's default route, which is not this module's to set.")
         cost = metric or (route.IPV6_METRIC if family == values.IPV6 else 0)
         leading = route.Route(family, prefix, table, cost, route.UNICAST, device, protocol)
-        found.append((option, leading._replace(gateway=gateways.get(family, ""))))
+        found.append((option, leading._replace(gateway=gateways.get(family, ""), advmss=advmss)))
     return found
 
 

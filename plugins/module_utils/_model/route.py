@@ -33,6 +33,7 @@ class Route(NamedTuple):
     tos: int = 0
     gateway: str = ""
     source: str = ""
+    advmss: int = 0
 
     @property
     def key(self) -> Hashable:
@@ -54,6 +55,7 @@ class Route(NamedTuple):
         words += ["table", values.name_of(values.TABLES, self.table), "proto", str(self.protocol)]
         words += ["metric", str(self.metric)] if self.metric else []
         words += ["src", self.source] if self.source else []
+        words += ["advmss", str(self.advmss)] if self.advmss else []
         return " ".join(words)
 
 

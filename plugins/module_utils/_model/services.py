@@ -14,12 +14,13 @@ from ansible_collections.lvs.vipless.plugins.module_utils._model import mark_opt
 
 _WITH_PORTS = ("tcp", "udp")
 """The protocols whose ports the kernel's lookup looks at."""
-FORWARDING = ("direct", "tunnel", "masquerade")
 _SERVICE_OPTIONS = ("persistent", "persistent_netmask", "flags", "persistence_engine")
 _REALSERVER_OPTIONS = ("upper_threshold", "lower_threshold", "tunnel_type", "tunnel_port", "tunnel_checksum")
 """What the module ``ipvs_service`` checks, and nobody else has to know."""
 _EXAMPLES = {values.IPV4: "192.0.2.1", values.IPV6: "2001:db8::1"}
 """Some destination, where every one is meant (RFC 5737, RFC 3849)."""
+MASQUERADE = "masquerade"
+FORWARDING = ("direct", "tunnel", MASQUERADE)
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,41 @@ def vip_prefixes(services: Iterable[Service], *, outermost: bool = False) -> lis
     destination is no VIP: nobody holds it or routes it."""
     found = dict.fromkeys(vip for service in services for vip in service.vips if vip.prefixlen)
     return [str(vip) for vip in (values.outermost(found) if outermost else found)]
+
+
+def replies(services: Iterable[Service], gateways: Sequence[str], addresses: Sequence[str]) -> list[dict[str, Any]]:
+    """What the module ``ip_rule`` takes to know the answers of masqueraded services by: the RIPs, a protocol and a
+    source port. ``addresses`` are the RIPs of one host, if it names any; those of all realservers otherwise."""
+    families = {values.family_of(values.address(f"gateways[{i}]", text)) for i, text in enumerate(gateways)}
+    chosen = {values.address(f"addresses[{i}]", text) for i, text in enumerate(addresses)}
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for service in services:
+        if service.forwarding != MASQUERADE:
+            continue
+        for place, server in enumerate(service.realservers):
+            if chosen and server.address not in chosen:
+                continue
+            if values.family_of(server.address) not in families:
+                option = f"{service.label}.realservers[{place}].address"
+                raise BadInput(option, str(server.address), f"has no next hop of its family among {list(gateways)}.")
+            for selector in _answering(service, server):
+                found.setdefault(selector, {})[str(server.address)] = None
+    return [
+        {"from": list(rips), "ipproto": protocol, "sport": ports} for (protocol, ports), rips in sorted(found.items())
+    ]
+
+
+def _answering(service: Service, server: RealServer) -> list[tuple[str, str]]:
+    """The protocols and ports that a realserver answers from."""
+    claims = [port.partition("/")[::2] for port in service.ports]
+    if server.port:
+        protocols = {protocol for protocol, _ports in claims if protocol in values.TRANSPORTS} or set(_WITH_PORTS)
+        return [(protocol, str(server.port)) for protocol in protocols]
+    found = [(protocol, ports) for protocol, ports in claims if protocol in values.TRANSPORTS and ports]
+    if len(found) < len(claims):
+        reason = "leaves open what is an answer, so that all of a realserver would go by the director. Name the ports."
+        raise BadInput(f"{service.label}.ports", list(service.ports), reason)
+    return found
 
 
 def realserver_addresses(services: Iterable[Service]) -> list[str]:

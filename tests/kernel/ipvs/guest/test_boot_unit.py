@@ -26,6 +26,7 @@ WHAT: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("ip_local_route", {"routes": [{"prefixes": ["0.0.0.0/0", "::/0"], "table": "100"}]}, "routes.ip"),
     ("fwmark", {"marks": [{"vips": ["203.0.113.10"], "ports": ["tcp/80"], "mark": "1"}]}, "marks.nft"),
+    ("ip_tunnel", {"name": "tunl0"}, "tunnels.ip"),
     ("arp_suppress", {"method": "nftables", "vips": ["203.0.113.10"], "source": "127.0.0.1"}, "arp.nft"),
     (
         "ipvs_service",
@@ -47,7 +48,8 @@ def state() -> list[str]:
         sh(line) for line in ("ip -4 rule", "ip -6 rule", "ip route show table 100", "ip -6 route show table 100")
     ]
     tables = [sh(f"nft list table {family} lvs_vipless 2>/dev/null || true") for family in ("arp", "inet")]
-    return [*listed, *tables, sh("lsmod | grep -q '^ip_vs ' && ipvsadm -Sn || true")]
+    tunnels = sh("ip -brief link show up type ipip")
+    return [*listed, tunnels, *tables, sh("lsmod | grep -q '^ip_vs ' && ipvsadm -Sn || true")]
 
 
 def leftovers() -> str:
@@ -94,6 +96,7 @@ def test_is_predicted_and_then_stays() -> None:
         "for f in -4 -6; do ip $f rule del priority 100; ip $f route flush table 100; done",
         "nft flush ruleset; ipvsadm -C",
         "ipvsadm -d -f 7 -r 10.0.0.11:0",
+        "ip link set tunl0 down",
     ],
 )
 def test_the_script_adds_what_is_missing(made: list[str], harm: str) -> None:
