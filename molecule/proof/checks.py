@@ -13,6 +13,10 @@ from proof.guests import declared, record_folder, run, script
 
 _REQUESTS = 200
 _PINGS = 5
+_MOST_MODULES, _MOST_MODULES_UNCHANGED = 20, 15
+# Actions that run on the controller alone, and those that run more than one module on the host.
+_ON_CONTROLLER = ("assert", "debug", "include_role", "include_tasks", "import_role", "import_tasks", "meta", "set_fact")
+_MODULES = {"package": 2, "copy": 3}
 
 
 class Proof(NamedTuple):
@@ -105,6 +109,22 @@ def prediction() -> Iterator[Proof]:
     yield Proof(not touched, f"Check mode changed nothing on any host{': ' + ', '.join(touched) if touched else ''}.")
 
 
+def cost() -> Iterator[Proof]:
+    """How many modules a run executes on a host."""
+    runs = [json.loads(path.read_text()) for path in sorted(record_folder().glob("*.json"))]
+    real = [one for one in runs if one["playbook"] == "converge.yml" and not one["check"]]
+    for most, what, one in zip(
+        (_MOST_MODULES, _MOST_MODULES_UNCHANGED), ("The first run", "A run that changes nothing"), real[:2], strict=True
+    ):
+        executed: Counter[str] = Counter()
+        for entry in one["tasks"]:
+            action = entry["action"].rpartition(".")[2]
+            if action not in _ON_CONTROLLER:
+                executed[entry["host"]] += _MODULES.get(action, 1)
+        sums = ", ".join(f"{host} {count}" for host, count in sorted(executed.items()))
+        yield Proof(max(executed.values()) <= most, f"{what} executed these modules ({most} at most): {sums}.")
+
+
 def reboot() -> Iterator[Proof]:
     """After a reboot nothing is left for Ansible to do."""
     runs = [json.loads(path.read_text()) for path in sorted(record_folder().glob("*.json"))]
@@ -145,4 +165,4 @@ def _counts(found: Counter[str]) -> str:
     return ", ".join(f"{name} answered {count}" for name, count in sorted(found.items())) or "nobody"
 
 
-ALL = (requests, no_vip, silence, no_bounce, prediction, reboot)
+ALL = (requests, no_vip, silence, no_bounce, prediction, cost, reboot)

@@ -59,7 +59,11 @@ def verification_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _with_vip(declared: Sequence[services.Service]) -> list[services.Service]:
-    return [service for service in declared if service.forwarding in _VIP_ON_REALSERVER]
+    """The services whose VIPs a realserver holds. Every destination is no VIP."""
+    held = (
+        s.with_vips([vip for vip in s.vips if vip.prefixlen]) for s in declared if s.forwarding in _VIP_ON_REALSERVER
+    )
+    return [service for service in held if service.vips]
 
 
 def _bit(told: Mapping[str, Any]) -> int:

@@ -28,9 +28,11 @@ def _reported(work: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
     return wrapped
 
 
-def fwmark_entries(entries: Entries, delivery_bit: int | str) -> list[dict[str, Any]]:
+def fwmark_entries(
+    entries: Entries, delivery_bit: int | str, interfaces: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
     """See fwmark_entries.yml."""
-    return services.marked(services.parse(entries), _bit(delivery_bit))
+    return services.marked(services.parse(entries), _bit(delivery_bit), interfaces)
 
 
 def ipvs_services(entries: Entries, delivery_bit: int | str) -> list[dict[str, Any]]:
@@ -38,9 +40,10 @@ def ipvs_services(entries: Entries, delivery_bit: int | str) -> list[dict[str, A
     return services.balanced(services.parse(entries), _bit(delivery_bit))
 
 
-def vips(entries: Entries, forwarding: Sequence[str] = services.FORWARDING) -> list[str]:
+def vips(entries: Entries, forwarding: Sequence[str] = services.FORWARDING, *, outermost: bool = False) -> list[str]:
     """See vips.yml."""
-    return services.vip_prefixes(service for service in services.parse(entries) if service.forwarding in forwarding)
+    found = (service for service in services.parse(entries) if service.forwarding in forwarding)
+    return services.vip_prefixes(found, outermost=outermost)
 
 
 def realservers(entries: Entries) -> list[str]:

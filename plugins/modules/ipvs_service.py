@@ -185,6 +185,12 @@ options:
       - As V(MARK/MASK). O(purge) removes only services by a firewall mark that has MARK in the bits of MASK, such as
         V(0x10000/0x10000) for all marks that carry this bit.
     type: str
+  purge_later:
+    description:
+      - Leave the services that O(purge) would remove, and return them as RV(surplus). A later task removes them with
+        O(state=absent), when nothing sends packets to them any more.
+    type: bool
+    default: false
   purge_destinations:
     description: Remove the destinations of a service that are not listed in it, where it has a list.
     type: bool
@@ -214,6 +220,20 @@ EXAMPLES = r"""
     services:
       - {fwmark: 0x10001, family: ipv4, destinations: [{address: 10.0.0.11}]}
       - {fwmark: 0x10001, family: ipv6, destinations: [{address: "2001:db8:a::11"}]}
+
+- name: Give the services other marks, beside the old ones
+  lvs.vipless.ipvs_service:
+    purge: true
+    purge_fwmarks: 0x10000/0x10000
+    purge_later: true
+    services:
+      - {fwmark: 0x10002, family: ipv4, destinations: [{address: 10.0.0.11}]}
+  register: balanced
+
+- name: The old ones go when packets have the new marks
+  lvs.vipless.ipvs_service:
+    services: "{{ balanced.surplus }}"
+    state: absent
 
 - name: Translate a port, and keep the networks of clients together
   lvs.vipless.ipvs_service:
@@ -257,6 +277,12 @@ changes:
   sample:
     - add ipv4 fwmark 0x10001 scheduler wlc
     - add ipv4 fwmark 0x10001 server 10.0.0.11:0 direct weight 1
+surplus:
+  description: The services that are left to be removed, each by the options that it is known by.
+  returned: with O(purge_later)
+  type: list
+  elements: dict
+  sample: [{family: ipv4, fwmark: "0x10001"}]
 """
 
 from typing import Any
@@ -299,7 +325,7 @@ SPEC = one_or_many("services", OPTIONS, identity="fwmark", alternative="vip").me
         {
             "purge_fwmarks": {"type": "str"},
             "purge_destinations": {"type": "bool", "default": True},
-            "keep_weights": {"type": "bool", "default": False},
+            **{name: {"type": "bool", "default": False} for name in ("purge_later", "keep_weights")},
         }
     )
 )
@@ -308,13 +334,13 @@ SPEC = one_or_many("services", OPTIONS, identity="fwmark", alternative="vip").me
 def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """The module's work, from options to result."""
     entries = objects(params, "services", OPTIONS)
-    desired, in_scope = ipvs_options.desired(params, entries)
+    target = ipvs_options.target(params, entries)
     file = boot_file.boot_file(params["file"], "ipvs_service", boot_lines.of_services)
-    if desired.present:
+    if target.desired.present:
         names = ("scheduler", "persistence_engine")
         ipvs_modules.require(*([(f"{label}{name}", entry[name]) for label, entry in entries] for name in names))
     with Session(NETLINK_GENERIC, read_only=check_mode) as session:
-        return converge(ServiceTable(session, in_scope), desired, check_mode, file)
+        return target.told(converge(ServiceTable(session, target.in_scope), target.desired, check_mode, file))
 
 
 def main() -> None:

@@ -26,6 +26,7 @@ MODULE_OPTIONS = {
     "state": "present",
     "purge": False,
     "purge_fwmarks": None,
+    "purge_later": False,
     "purge_destinations": True,
     "keep_weights": False,
 }
@@ -41,7 +42,7 @@ def server(address: str, **options: Any) -> dict[str, Any]:
 
 def plan(current: list[Entry], *services: dict[str, Any], **options: Any) -> Plan[Entry]:
     entries = [(f"services[{i}].", entry) for i, entry in enumerate(services)]
-    desired, in_scope = ipvs_options.desired({**MODULE_OPTIONS, **options}, entries)
+    desired, in_scope, _surplus = ipvs_options.target({**MODULE_OPTIONS, **options}, entries)
     return make_plan([found for found in current if in_scope(ipvs.service_of(found))], desired)
 
 

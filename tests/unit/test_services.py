@@ -39,6 +39,29 @@ def test_marks_carry_the_delivery_bit() -> None:
     assert dns["mark"] == "0x10002"
 
 
+def test_marks_by_interface() -> None:
+    (web,) = services.marked(services.parse([WEB]), BIT, ["eth0", "eth1"])
+    assert web["iif"] == ["eth0", "eth1"]
+
+
+ANYWHERE: dict[str, Any] = {**WEB, "vips": ["0.0.0.0/0", "::/0"]}
+
+
+def test_every_destination_is_no_vip() -> None:
+    """What is forwarded is chosen by its ports; no host holds it, routes it or guards it."""
+    parsed = services.parse([ANYWHERE, {**DNS, "ports": ["udp/53"]}])
+    assert services.vip_prefixes(parsed) == ["203.0.113.53/32"]
+    assert services.marked(parsed, BIT)[0]["vips"] == ["0.0.0.0/0", "::/0"]
+    asked = services.packets(parsed, BIT, ["eth0"], ["2001:db8:c::7", "198.51.100.7"])
+    assert [packet["destination"] for packet in asked] == ["192.0.2.1", "2001:db8::1", "203.0.113.53"]
+
+
+@pytest.mark.parametrize("ports", [["any"], ["tcp"], ["tcp/80", "icmp"]])
+def test_every_destination_needs_ports(ports: list[str]) -> None:
+    with pytest.raises(BadInput, match=r"lvs_services\[0\]\.vips\[0\]: '0\.0\.0\.0/0' is every destination"):
+        services.parse([{**ANYWHERE, "vips": ["0.0.0.0/0"], "ports": ports}])
+
+
 def test_one_ipvs_service_for_each_family() -> None:
     found = services.balanced(services.parse([WEB]), BIT)
     assert [(s["family"], s["fwmark"], s["scheduler"]) for s in found] == [
@@ -50,6 +73,19 @@ def test_one_ipvs_service_for_each_family() -> None:
         ("10.0.0.12", 0, 0),
     ]
     assert [d["address"] for d in found[1]["destinations"]] == ["2001:db8:a::11"]
+
+
+def test_what_concerns_ipvs_alone_is_handed_on() -> None:
+    own = {"persistent": 300, "persistent_netmask": "24", "flags": ["sh-port"], "persistence_engine": None}
+    server = {"address": "10.0.0.11", "upper_threshold": 100, "lower_threshold": 0, "tunnel_type": "gre"}
+    (found,) = services.balanced(services.parse([{**DNS, **own, "realservers": [server]}]), BIT)
+    (destination,) = found.pop("destinations")
+    assert {name: found[name] for name in own if name in found} == {
+        "persistent": 300,
+        "persistent_netmask": "24",
+        "flags": ["sh-port"],
+    }
+    assert {name: destination.get(name) for name in server} == server
 
 
 def test_a_clients_packet_for_each_prefix_and_interface() -> None:
@@ -78,6 +114,13 @@ def test_packets_keep_their_port_unless_another_is_named(given: dict[str, int], 
 def test_addresses_stand_once() -> None:
     parsed = services.parse([WEB, DNS])
     assert services.vip_prefixes(parsed) == [
+        "203.0.113.10/32",
+        "203.0.113.64/26",
+        "2001:db8:f::/64",
+        "203.0.113.53/32",
+    ]
+    inner = services.parse([WEB, {**DNS, "vips": ["203.0.113.70", "203.0.113.53"]}])
+    assert services.vip_prefixes(inner, outermost=True) == [
         "203.0.113.10/32",
         "203.0.113.64/26",
         "2001:db8:f::/64",

@@ -134,7 +134,7 @@ def test_of_many_prefixes_some_are_asked() -> None:
     assert findings.asked(many, 0, ["eth0"], SOURCES)[0].packet["fwmark"] == "0x0"
     lost = answers(questions, delivered=False, summary="lost")
     (found,) = findings.delivered(questions, lost, "do")
-    assert found.found == f"lost (so are {findings.SAMPLE - 1} of {findings.SAMPLE} more)"
+    assert found.found == f"lost (and so {findings.SAMPLE - 1} more of {findings.SAMPLE})"
     with pytest.raises(BadInput, match="delivery: 0 answers, where 64 packets were asked about"):
         list(findings.delivered(questions, [], "do"))
 
@@ -181,7 +181,7 @@ def test_a_router_sends_to_the_director_alone() -> None:
     assert found.found == "203.0.113.10 goes via 10.0.0.3 on eth1; it should go via 10.0.0.2 on eth1"
     told["delivery"]["packets"][0].update(type=None, device=None, reason="no route.")
     (found,) = (one for one in verification.router(DECLARED, told) if one.state == BAD)
-    assert found.found == "203.0.113.10 goes nowhere: no route.; it should go via 10.0.0.2 on eth1"
+    assert found.found == "203.0.113.10 goes nowhere: no route; it should go via 10.0.0.2 on eth1"
 
 
 def test_a_router_by_neighbour_entries() -> None:

@@ -19,6 +19,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._model import boot
 OWNER = "boot_unit"
 OWNERS = {
     "arp.nft": "arp_suppress",
+    "guard.nft": "vip_guard",
     "addresses.ip": "ip_address",
     "neighbors.ip": "static_neighbor",
     "routes.ip": "ip_local_route",
@@ -172,6 +173,7 @@ by_ipvsadm() {{
 # Silence before addresses; marks last, when all that they lead to is there.
 cd {directory} || exit 1
 by_nft arp.nft
+by_nft guard.nft
 by_ip addresses.ip
 by_ip neighbors.ip
 by_ip routes.ip

@@ -70,7 +70,7 @@ def delivered(questions: Sequence[Asked], answers: Sequence[Reading], todo: str)
     for name, found in by_service(questions, answers):
         lost = [one for one in found if not one["delivered"]]
         if lost:
-            more = f" (so are {len(lost) - 1} of {len(found)} more)" if len(lost) > 1 else ""
+            more = f" (and so {len(lost) - 1} more of {len(found)})" if len(lost) > 1 else ""
             yield Finding(name, "delivery", BAD, f"{lost[0]['summary']}{more}", todo, blocks=True)
         else:
             ways = sorted({f"{one['iif']} by table {one['table']}" for one in found})
@@ -112,7 +112,7 @@ def _compared(name: str, wanted: Reading, one: Reading, todo: str) -> Finding:
     if wrong:
         restore = " (a drained realserver: lvs.vipless.drain -e drain_state=restored)"
         return Finding(name, "ipvs", BAD, _some(wrong), todo + restore, blocks=not takes)
-    return Finding(name, "ipvs", OK, f"{one['scheduler']}, {len(have)} realservers as declared")
+    return Finding(name, "ipvs", OK, f"{one['scheduler']}, realservers as declared: {len(have)}")
 
 
 def _place(key: tuple[str, int]) -> str:
@@ -155,7 +155,11 @@ def settings(wanted: Mapping[str, Any], around: Reading, todo: str) -> Finding:
     ]
     if wrong:
         return Finding(
-            "", "sysctl", BAD, _some(wrong), f"find who sets it: grep -r NAME /etc/sysctl.d /run/sysctl.d; {todo}"
+            "",
+            "sysctl",
+            BAD,
+            _some(wrong),
+            f"{todo}; if it comes back, another file sets it: grep -r {wrong[0].partition(' ')[0]} /etc/sysctl*",
         )
     return Finding("", "sysctl", OK, ", ".join(f"{key} {have[key]}" for key in wanted) or "none is declared")
 

@@ -9,10 +9,10 @@ import functools
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
-from ansible_collections.lvs.vipless.plugins.module_utils._model import ipvs, values
+from ansible_collections.lvs.vipless.plugins.module_utils._model import ipvs, ipvs_report, values
 from ansible_collections.lvs.vipless.plugins.module_utils._model.ipvs import Destination, Entry, Service, ServiceId
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
 
@@ -47,17 +47,31 @@ def parse(options: Mapping[str, Any], label: str = "") -> list[tuple[str, Entry]
     return found
 
 
-def desired(
-    params: Mapping[str, Any], entries: Iterable[tuple[str, Mapping[str, Any]]]
-) -> tuple[Desired[Entry], Callable[[ServiceId], bool]]:
-    """The plan's target: what is named, and of the rest what state, purge and purge_destinations say is to go.
-    With it, which services have to be read to make the plan."""
+class Target(NamedTuple):
+    """What the options ask for. ``in_scope`` tells which services have to be read to make the plan; ``surplus``, where
+    there is to be one, collects those that it leaves for later while it is made."""
+
+    desired: Desired[Entry]
+    in_scope: Callable[[ServiceId], bool]
+    surplus: dict[ServiceId, None] | None
+
+    def told(self, result: dict[str, Any]) -> dict[str, Any]:
+        """The module's result, with what is left."""
+        if self.surplus is None:
+            return result
+        return {**result, "surplus": [ipvs_report.identity(service) for service in sorted(self.surplus)]}
+
+
+def target(params: Mapping[str, Any], entries: Iterable[tuple[str, Mapping[str, Any]]]) -> Target:
+    """What is named, and of the rest what state, purge and purge_destinations say is to go."""
+    surplus: dict[ServiceId, None] | None = {} if params["purge_later"] else None
     purged = _purged(params)
     parsed = [(entry, parse(entry, label)) for label, entry in entries]
     named = values.distinct(pair for _entry, pairs in parsed for pair in pairs)
     services = frozenset(ipvs.service_of(obj) for obj in named)
     if params["state"] == "absent":
-        return Desired(unwanted=lambda found: ipvs.service_of(found) in services), services.__contains__
+        gone: Desired[Entry] = Desired(unwanted=lambda found: ipvs.service_of(found) in services)
+        return Target(gone, services.__contains__, surplus)
     emptied = frozenset(
         ipvs.service_of(pairs[0][1])
         for entry, pairs in parsed
@@ -68,16 +82,21 @@ def desired(
         service = ipvs.service_of(found)
         if service in services:
             return isinstance(found, Destination) and service in emptied
+        if surplus is not None and purged(service):
+            surplus[service] = None
+            return False
         return purged(service)
 
     named.sort(key=lambda obj: isinstance(obj, Destination))
-    target = Desired(named, unwanted, functools.partial(ipvs.keep_found, keep_weights=params["keep_weights"]))
-    return target, lambda service: service in services or purged(service)
+    wanted = Desired(named, unwanted, functools.partial(ipvs.keep_found, keep_weights=params["keep_weights"]))
+    return Target(wanted, lambda service: service in services or purged(service), surplus)
 
 
 def _purged(params: Mapping[str, Any]) -> Callable[[ServiceId], bool]:
     """Whether a service that is not named is to go."""
     text = params["purge_fwmarks"]
+    if params["purge_later"] and not params["purge"]:
+        raise BadInput("purge_later", True, "goes with purge only.")
     if text is None:
         purge = bool(params["purge"])
         return lambda _service: purge

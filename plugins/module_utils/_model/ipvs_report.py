@@ -17,6 +17,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._model.ipvs import (
     TUNNEL_TYPES,
     Destination,
     Service,
+    ServiceId,
     flag_names,
 )
 
@@ -58,15 +59,17 @@ def report(listed: Listed) -> dict[str, Any]:
     return {**_service(listed.service), "destinations": destinations, "stats": dict(listed.counters.stats)}
 
 
+def identity(known: ServiceId) -> dict[str, Any]:
+    """What a service is known by."""
+    family = {"family": values.FAMILY_NAMES[known.family]}
+    if known.fwmark:
+        return {**family, "fwmark": f"{known.fwmark:#x}"}
+    protocol = values.name_of(values.TRANSPORTS, known.protocol)
+    return {**family, "vip": known.vip, "protocol": protocol, "port": known.port}
+
+
 def _service(service: Service) -> dict[str, Any]:
-    identity = service.id
-    found: dict[str, Any] = {"family": values.FAMILY_NAMES[identity.family]}
-    if identity.fwmark:
-        found["fwmark"] = f"{identity.fwmark:#x}"
-    else:
-        protocol = values.name_of(values.TRANSPORTS, identity.protocol)
-        found.update(vip=identity.vip, protocol=protocol, port=identity.port)
-    found["scheduler"] = service.scheduler
+    found = {**identity(service.id), "scheduler": service.scheduler}
     if service.persistent is not None:
         found.update(persistent=service.persistent, persistent_netmask=service.netmask)
     flags = [name for name in flag_names(service) if name in FLAGS]

@@ -15,20 +15,26 @@ from ansible_collections.lvs.vipless.plugins.module_utils._model import mark_opt
 _WITH_PORTS = ("tcp", "udp")
 """The protocols whose ports the kernel's lookup looks at."""
 FORWARDING = ("direct", "tunnel", "masquerade")
+_SERVICE_OPTIONS = ("persistent", "persistent_netmask", "flags", "persistence_engine")
+_REALSERVER_OPTIONS = ("upper_threshold", "lower_threshold", "tunnel_type", "tunnel_port", "tunnel_checksum")
+"""What the module ``ipvs_service`` checks, and nobody else has to know."""
+_EXAMPLES = {values.IPV4: "192.0.2.1", values.IPV6: "2001:db8::1"}
+"""Some destination, where every one is meant (RFC 5737, RFC 3849)."""
 
 
 @dataclass(frozen=True)
 class RealServer:
-    """One realserver of a service. ``port`` is 0 where the packet keeps its own."""
+    """One realserver of a service. ``port`` is 0 where packets keep their own; ``options`` are those of IPVS alone."""
 
     address: values.Address
     weight: int
     port: int
+    options: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Service:
-    """One entry of ``lvs_services``: any addresses and ports under one mark."""
+    """One entry of ``lvs_services``: any addresses and ports under one mark. ``options`` are those of IPVS alone."""
 
     label: str
     name: str
@@ -38,6 +44,7 @@ class Service:
     scheduler: str
     forwarding: str
     realservers: Sequence[RealServer]
+    options: Mapping[str, Any]
 
     def families(self) -> list[int]:
         """The families of its VIPs: IPVS keeps one service for each."""
@@ -60,17 +67,31 @@ def parse(entries: Sequence[Mapping[str, Any]], option: str = "lvs_services") ->
     protected = [(server.address, service.name) for service in found for server in service.realservers]
     for service in found:
         for place, vip in enumerate(service.vips):
+            label = f"{service.label}.vips[{place}]"
+            if vip.prefixlen == 0:
+                _require_ports(service, label, vip)
+                continue
             for address, name in protected:
                 if address in vip:
-                    raise BadInput(
-                        f"{service.label}.vips[{place}]", str(vip), f"holds {address}, a realserver of {name}."
-                    )
+                    raise BadInput(label, str(vip), f"holds {address}, a realserver of {name}.")
     return found
 
 
-def marked(services: Iterable[Service], delivery_bit: int) -> list[dict[str, Any]]:
-    """What the module ``fwmark`` takes: addresses and ports of each service, with its mark and the delivery bit."""
-    return [_claim(service, _full_mark(service, delivery_bit)) for service in services]
+def _require_ports(service: Service, label: str, vip: values.Network) -> None:
+    """Every destination is a service that forwarded traffic is chosen for. Without ports it would take in what is meant
+    for the director itself."""
+    if not all("/" in port for port in service.ports):
+        reason = f"is every destination: name the ports of {service.name}, such as tcp/80, and nothing without one."
+        raise BadInput(label, str(vip), reason)
+
+
+def marked(
+    services: Iterable[Service], delivery_bit: int, interfaces: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """What the module ``fwmark`` takes: addresses and ports of each service, with its mark and the delivery bit; where
+    ``interfaces`` are named, for what comes in on those alone."""
+    where = {} if interfaces is None else {"iif": list(interfaces)}
+    return [{**_claim(service, _full_mark(service, delivery_bit)), **where} for service in services]
 
 
 def balanced(services: Iterable[Service], delivery_bit: int) -> list[dict[str, Any]]:
@@ -80,12 +101,14 @@ def balanced(services: Iterable[Service], delivery_bit: int) -> list[dict[str, A
             "fwmark": f"{_full_mark(service, delivery_bit):#x}",
             "family": values.FAMILY_NAMES[family],
             "scheduler": service.scheduler,
+            **service.options,
             "destinations": [
                 {
                     "address": str(server.address),
                     "port": server.port,
                     "forwarding": service.forwarding,
                     "weight": server.weight,
+                    **server.options,
                 }
                 for server in _servers(service, family)
             ],
@@ -111,7 +134,8 @@ def packets(
             family = values.family_of(vip)
             if family not in clients:
                 raise BadInput("sources", list(sources), f"has no {values.FAMILY_NAMES[family]} address.")
-            asked = {"destination": str(vip[0]), "source": clients[family], **told}
+            destination = str(vip[0]) if vip.prefixlen else _EXAMPLES[family]
+            asked = {"destination": destination, "source": clients[family], **told}
             mark = f"{_full_mark(service, delivery_bit) if delivery_bit else 0:#x}"
             found += [{**asked, "fwmark": mark, "iif": interface} for interface in interfaces]
     return found
@@ -121,9 +145,11 @@ def _clients(sources: Sequence[str]) -> list[values.Address]:
     return [values.address(f"sources[{place}]", text) for place, text in enumerate(sources)]
 
 
-def vip_prefixes(services: Iterable[Service]) -> list[str]:
-    """The VIPs of all services, each once, in order."""
-    return list(dict.fromkeys(str(vip) for service in services for vip in service.vips))
+def vip_prefixes(services: Iterable[Service], *, outermost: bool = False) -> list[str]:
+    """The VIPs of all services, each once, in order; ``outermost`` leaves out those that lie in another. Every
+    destination is no VIP: nobody holds it or routes it."""
+    found = dict.fromkeys(vip for service in services for vip in service.vips if vip.prefixlen)
+    return [str(vip) for vip in (values.outermost(found) if outermost else found)]
 
 
 def realserver_addresses(services: Iterable[Service]) -> list[str]:
@@ -147,6 +173,7 @@ def _service(entry: Mapping[str, Any], label: str) -> Service:
         scheduler=entry.get("scheduler", "wlc"),
         forwarding=forwarding,
         realservers=[_realserver(server, f"{label}.realservers[{i}]") for i, server in enumerate(entry["realservers"])],
+        options=_given(entry, _SERVICE_OPTIONS),
     )
     for family in service.families():
         if not _servers(service, family):
@@ -160,7 +187,12 @@ def _service(entry: Mapping[str, Any], label: str) -> Service:
 def _realserver(entry: Mapping[str, Any], label: str) -> RealServer:
     address = values.address(f"{label}.address", str(entry.get("address", "")))
     weight = values.number(f"{label}.weight", entry.get("weight", 1), 0, 65535)
-    return RealServer(address, weight, values.number(f"{label}.port", entry.get("port") or 0, 0, 65535))
+    port = values.number(f"{label}.port", entry.get("port") or 0, 0, 65535)
+    return RealServer(address, weight, port, _given(entry, _REALSERVER_OPTIONS))
+
+
+def _given(entry: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: entry[name] for name in names if entry.get(name) is not None}
 
 
 def _claim(service: Service, number: int) -> dict[str, Any]:

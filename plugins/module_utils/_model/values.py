@@ -69,6 +69,21 @@ def address(option: str, text: str) -> Address:
     return found
 
 
+def outermost(networks: Iterable[Network]) -> list[Network]:
+    """Those that are in no other, in order: an nft set has no overlaps. Many prefixes have few lengths, so each looks
+    its own surroundings up."""
+    named = dict.fromkeys(networks)
+    lengths = {(one.version, one.prefixlen) for one in named}
+    return [
+        one
+        for one in named
+        if not any(
+            version == one.version and length < one.prefixlen and one.supernet(new_prefix=length) in named
+            for version, length in lengths
+        )
+    ]
+
+
 def family_of(net: Network | Address) -> int:
     return IPV4 if net.version == 4 else IPV6
 

@@ -25,7 +25,7 @@ def director(declared: Sequence[services.Service], bit: int, told: Reading) -> I
     questions = findings.asked(declared, bit, interfaces, told["sources"])
     yield from findings.delivered(questions, told["delivery"]["packets"], todo)
     ipvs = told["ipvs"]
-    yield from findings.balanced(declared, bit, ipvs["configuration"], ipvs["loaded"], todo)
+    yield from findings.balanced(declared, bit, ipvs["configuration"], ipvs["loaded"], _DIRECTOR)
     yield findings.settings(told["sysctls"], around, _DIRECTOR)
     routed = [service.name for service in declared if service.forwarding == "masquerade"]
     closed = [name for name in interfaces if not around["interfaces"].get(name, {}).get("forwarding", 1)]
@@ -85,7 +85,7 @@ def routed_questions(declared: Sequence[services.Service], told: Reading) -> lis
         family = values.family_of(values.address("sources", source))
         interface = told["around"]["towards"].get(source)
         if interface:
-            some = [s.with_vips([v for v in s.vips if values.family_of(v) == family]) for s in declared]
+            some = [s.with_vips([v for v in s.vips if v.prefixlen and values.family_of(v) == family]) for s in declared]
             found += findings.asked([s for s in some if s.vips], 0, [interface], [source])
     return found
 
@@ -97,7 +97,9 @@ def _led(service: str, answers: Sequence[Reading], way: Reading, todo: str) -> F
         hop = hops.get(values.family_of(values.address("destination", one["destination"])))
         if one["type"] != "unicast" or one["device"] != way["device"] or one["gateway"] != hop:
             goes = (
-                f"via {one['gateway']} on {one['device']}" if one["type"] == "unicast" else f"nowhere: {one['reason']}"
+                f"via {one['gateway']} on {one['device']}"
+                if one["type"] == "unicast"
+                else f"nowhere: {one['reason'].rstrip('.')}"
             )
             wanted = f"{f'via {hop}' if hop else 'straight'} on {way['device']}"
             return Finding(
@@ -120,7 +122,7 @@ def client(declared: Sequence[services.Service], connections: Sequence[Reading])
             todo = "see the other lines; if there is none, look whether the realservers' daemon listens"
             yield Finding(name, "request", BAD, f"{where}: {one['reason']}", todo)
     for name in (name for name, target in questions if not target):
-        yield Finding(name, "request", NOTE, "has no TCP port that is named, so that nobody can be asked")
+        yield Finding(name, "request", NOTE, "names no TCP port or no address, so that it cannot be asked")
 
 
 def requests(declared: Sequence[services.Service]) -> Iterator[tuple[str, dict[str, Any] | None]]:
@@ -129,9 +131,11 @@ def requests(declared: Sequence[services.Service]) -> Iterator[tuple[str, dict[s
         ports = [port.partition("/")[2] for port in service.ports if port.startswith("tcp/")]
         for family in service.families():
             vip = next(vip for vip in service.vips if values.family_of(vip) == family)
-            # The address of a network itself is nobody's, as a rule.
-            place = vip[1] if vip.num_addresses > 2 else vip[0]
-            target = {"address": str(place), "port": int(ports[0].partition("-")[0])} if ports else None
+            target = None
+            if ports and vip.prefixlen:
+                # The address of a network itself is nobody's, as a rule.
+                place = vip[1] if vip.num_addresses > 2 else vip[0]
+                target = {"address": str(place), "port": int(ports[0].partition("-")[0])}
             yield findings.named(service, family), target
 
 

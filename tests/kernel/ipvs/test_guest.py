@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -45,7 +46,7 @@ TESTS = [
 
 # What pyroute2 has no part in runs with one of them.
 ONCE, ONCE_WITH = ("test_boot_unit", "test_killed", "test_under_load"), "newest"
-PAIRS = [(library, test) for library in PYROUTE2 for test in TESTS if library == ONCE_WITH or not test.startswith(ONCE)]
+PAIRS = [(version, test) for version in PYROUTE2 for test in TESTS if version == ONCE_WITH or not test.startswith(ONCE)]
 
 
 class Guest:
@@ -102,21 +103,29 @@ def guest(tools: Tools, machine: environment.Environment, tmp_path_factory: pyte
         made.lab("down")
 
 
+Report = dict[str, list[Case]]
+"""Every case that ran with one pyroute2, by test."""
+
+
 @pytest.fixture(scope="session")
-def report(guest: Guest, request: pytest.FixtureRequest) -> dict[str, list[Case]]:
-    """Every case that ran with one pyroute2, by test."""
-    library = PYROUTE2[request.param]
-    result = f"{FOLDER}/{request.param}.xml"
-    left_out = " ".join(f"--ignore=guest/{name}.py" for name in ONCE) if request.param != ONCE_WITH else ""
+def report(guest: Guest) -> Callable[[str], Report]:
+    """What gives the report of a version. Each runs once, in whatever order pytest asks for them."""
+    return cache(lambda version: reported(guest, version))
+
+
+def reported(guest: Guest, version: str) -> Report:
+    library = PYROUTE2[version]
+    result = f"{FOLDER}/{version}.xml"
+    left_out = " ".join(f"--ignore=guest/{name}.py" for name in ONCE) if version != ONCE_WITH else ""
     search = f"{library}:{FOLDER}:{FOLDER}/guest"
     # Exit status 1 says that tests failed, which the report tells better; beyond that there is no report.
     guest.watch(
-        f"pyroute2 {request.param}",
+        f"pyroute2 {version}",
         f"cd {FOLDER} && PYTHONPATH={search} LVS_EXPECTED_PYROUTE2={library} PYTHONUNBUFFERED=1"
         f" LVS_PROFILE={os.environ.get('LVS_PROFILE', 'ci')} python3 -m pytest"
         f" --import-mode=importlib -p no:cacheprovider --junit-xml={result} {left_out} guest || test $? = 1",
     )
-    cases: dict[str, list[Case]] = {}
+    cases: Report = {}
     # The guest is ours, and its report is pytest's.
     for element in ElementTree.fromstring(guest.run(f"cat {result}")).iter("testcase"):  # noqa: S314
         name = element.attrib["name"]
@@ -127,10 +136,11 @@ def report(guest: Guest, request: pytest.FixtureRequest) -> dict[str, list[Case]
     return cases
 
 
-@pytest.mark.parametrize(("report", "test"), PAIRS, indirect=["report"], scope="session")
-def test_in_guest(report: dict[str, list[Case]], test: str) -> None:
-    assert report.get(test), f"{test} did not run"
-    troubles = [f"{case.name}\n{case.trouble}" for case in report[test] if case.trouble]
+@pytest.mark.parametrize(("version", "test"), PAIRS)
+def test_in_guest(report: Callable[[str], Report], version: str, test: str) -> None:
+    cases = report(version).get(test)
+    assert cases, f"{test} did not run"
+    troubles = [f"{case.name}\n{case.trouble}" for case in cases if case.trouble]
     if troubles:
         pytest.fail("\n\n".join(troubles), pytrace=False)
 

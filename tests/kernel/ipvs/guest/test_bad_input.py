@@ -145,6 +145,7 @@ CASES = [
         "services[1]: 'ipv4 fwmark 0x10001 scheduler rr' names the same object as services[0].",
     ),
     ({**MARKED, "purge": True}, "purge: True goes with the list services and state: present only."),
+    ({**MARKED, "purge_later": True}, "purge_later: True goes with purge only."),
     ({**MARKED, "purge_fwmarks": "1/1"}, "purge_fwmarks: '1/1' goes with purge only."),
     (
         {"services": [], "purge": True, "purge_fwmarks": "3/1"},

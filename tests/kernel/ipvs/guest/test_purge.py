@@ -47,6 +47,21 @@ def test_services(full: Namespace, options: dict[str, Any], left: list[dict[str,
     assert not full.call("ipvs_service", **options)["changed"]
 
 
+def test_what_is_left_for_later_is_told(full: Namespace) -> None:
+    """Destinations go at once; services stay until a later task takes them by what was told."""
+    fewer = {**OURS, "destinations": SERVERS[:1]}
+    options: dict[str, Any] = {"services": [fewer], "purge": True, "purge_later": True}
+    predicted = full.call("ipvs_service", check=True, **options)
+    assert full.call("ipvs_service", **options) == predicted
+    assert listed(full) == meant([fewer, *ALL[1:]])
+    surplus = predicted["surplus"]
+    assert {"family": "ipv4", "vip": "203.0.113.10", "protocol": "tcp", "port": 80} in surplus
+    assert len(surplus) == len(ALL) - 1
+    assert full.call("ipvs_service", services=surplus, state="absent")["changed"]
+    assert listed(full) == meant([fewer])
+    assert full.call("ipvs_service", **options)["surplus"] == []
+
+
 @pytest.mark.parametrize(
     ("options", "left"),
     [
