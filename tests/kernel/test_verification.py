@@ -251,6 +251,7 @@ def test_verification_goes_on_where_a_host_is_dead(netns: Namespace, neighbour: 
     found = bad(done)
     for line in (
         "BAD dead asking cannot be asked: it was not reached, or refused its variables",
+        "BAD realservers asking cannot be asked: the inventory has no such host",
         "BAD director1 marks not as declared: add ",
         f"BAD director1 web ipv4 delivery {VIP4} from 10.0.0.9 on v0 is not delivered here: ",
         f"BAD director1 web ipv6 delivery {VIP6} from 2001:db8:a::9 on v0 is not delivered here: ",
