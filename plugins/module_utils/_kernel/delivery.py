@@ -84,6 +84,17 @@ def _request(packet: Packet) -> bytes:
     return b"".join(parts)
 
 
+def way_out(session: Session, family: int, address: str) -> str | None:
+    """The device by which a packet of this host's own leaves for an address, or None."""
+    there = packed(address)
+    request = _HEADER.pack(family, 8 * len(there), 0, 0, 0, 0, 0, 0, _FLAGS[family]) + attribute(_DESTINATION, there)
+    try:
+        route = routes.decode(session.query(f"the way to {address}", rtnl.RTM_GETROUTE, request), routes.Devices())
+    except KernelError:
+        return None
+    return route.device or None if route else None
+
+
 def circumstances(family: int, iif: str) -> Circumstances:
     """What the host does with packets that come in on an interface. IPv6 has no reverse path filter."""
     if family != IPV4:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
@@ -50,6 +50,10 @@ class Service:
     def families(self) -> list[int]:
         """The families of its VIPs: IPVS keeps one service for each."""
         return sorted({values.family_of(vip) for vip in self.vips})
+
+    def with_vips(self, vips: Sequence[values.Network]) -> Service:
+        """The same service, of these of its VIPs."""
+        return replace(self, vips=vips)
 
 
 def parse(entries: Sequence[Mapping[str, Any]], option: str = "lvs_services") -> list[Service]:
@@ -119,7 +123,7 @@ def packets(
     services: Iterable[Service], delivery_bit: int, interfaces: Sequence[str], sources: Sequence[str]
 ) -> list[dict[str, Any]]:
     """What the module ``delivery_info`` takes: a client's packet for the first address of each prefix and for each
-    interface, with the mark that it would have by then."""
+    interface, with the mark that it would have by then, or without one where there is no delivery bit."""
     clients = {values.family_of(address): str(address) for address in _clients(sources)}
     found: list[dict[str, Any]] = []
     for service in services:
@@ -133,7 +137,7 @@ def packets(
                 raise BadInput("sources", list(sources), f"has no {values.FAMILY_NAMES[family]} address.")
             destination = str(vip[0]) if vip.prefixlen else _EXAMPLES[family]
             asked = {"destination": destination, "source": clients[family], **told}
-            mark = f"{_full_mark(service, delivery_bit):#x}"
+            mark = f"{_full_mark(service, delivery_bit) if delivery_bit else 0:#x}"
             found += [{**asked, "fwmark": mark, "iif": interface} for interface in interfaces]
     return found
 

@@ -43,7 +43,10 @@ def parse(values: Mapping[str, Any]) -> list[tuple[str, Setting]]:
     """The runtime settings that the option ``values`` asks for, each with the option's name."""
     if not values:
         raise BadInput("values", values, "is empty: name at least one key.")
-    return [(f"values[{key}]", Setting(RUNTIME, _name(key), _value(key, value))) for key, value in values.items()]
+    return [
+        (f"values[{key}]", Setting(RUNTIME, path_of("values", key), _value(key, value)))
+        for key, value in values.items()
+    ]
 
 
 def desired(runtime: Sequence[Setting], path: str | None, with_file: bool = True) -> Desired[Setting]:
@@ -103,11 +106,12 @@ def _slashed(key: str) -> str:
     return key if first == "/" else key.translate(_SWAPPED)
 
 
-def _name(key: str) -> str:
+def path_of(option: str, key: str) -> str:
+    """The path of a key below /proc/sys, or BadInput."""
     name = _slashed(key)
     parts = name.split("/")
     if len(parts) < 2 or not name.isprintable() or _FORBIDDEN & set(name) or {"", ".", ".."} & set(parts):
-        raise BadInput("values", key, "is not the name of a kernel parameter, such as net.ipv4.ip_forward.")
+        raise BadInput(option, key, "is not the name of a kernel parameter, such as net.ipv4.ip_forward.")
     return name
 
 

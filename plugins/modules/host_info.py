@@ -1,0 +1,152 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, lvs.vipless contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_info
+short_description: Read what decides about packets beside rules, routes and marks
+version_added: 0.1.0
+description:
+  - Reads the kernel settings that are in force on each interface, the host's addresses, the state of systemd units, and
+    who else manages its network. Changes nothing, and needs no privilege.
+author:
+  - lvs.vipless contributors (@lvs-vipless)
+requirements:
+  - pyroute2 >= 0.7.2 on the managed host
+attributes:
+  check_mode:
+    support: full
+    description: Does the same with and without it.
+  diff_mode:
+    support: N/A
+    description: Nothing changes.
+options:
+  units:
+    description: Units of systemd whose state is to be read, such as V(lvs-vipless-director.service).
+    type: list
+    elements: str
+    default: []
+  sysctls:
+    description: Kernel parameters to read, written as for M(lvs.vipless.sysctl).
+    type: list
+    elements: str
+    default: []
+  towards:
+    description: Addresses, of which the interface that leads there is to be told.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Read what is around
+  lvs.vipless.host_info:
+    units: [lvs-vipless-director.service]
+    sysctls: [net.ipv4.vs.expire_nodest_conn]
+  register: around
+
+- name: Nobody undoes the rules
+  ansible.builtin.assert:
+    that: around | lvs.vipless.query('managers[?harmful]') == []
+    fail_msg: "{{ around | lvs.vipless.query('managers[?harmful].remedy') }}"
+"""
+
+RETURN = r"""
+interfaces:
+  description: >-
+    The settings in force on each interface but C(lo). For all but forwarding, the kernel takes the larger of C(all) and
+    the interface's own.
+  returned: success
+  type: dict
+  sample: {eth0: {rp_filter: 0, src_valid_mark: 0, arp_ignore: 1, arp_announce: 2, forwarding: 1, forwarding6: 1}}
+addresses:
+  description: The interface of each address of this host, but for those on C(lo).
+  returned: success
+  type: dict
+  sample: {10.0.0.2: eth0}
+towards:
+  description: The interface that leads to each address of O(towards), or null where none does.
+  returned: success
+  type: dict
+  sample: {198.51.100.7: eth0}
+sysctls:
+  description: The value of each parameter of O(sysctls), or null where the kernel has no such one.
+  returned: success
+  type: dict
+  sample: {net.ipv4.vs.expire_nodest_conn: "1"}
+units:
+  description: Whether each unit of O(units) is enabled and active. Empty where systemd does not run.
+  returned: success
+  type: dict
+  sample: {lvs-vipless-director.service: {enabled: true, active: true}}
+managers:
+  description: Other programs that manage the network of this host.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+      sample: systemd-networkd
+    harmful:
+      description: Whether it would undo what this collection does.
+      type: bool
+    concern:
+      description: What it does.
+      type: str
+    remedy:
+      description: What to do, where it is harmful.
+      type: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import surroundings, sysctl
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.delivery import way_out
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
+from ansible_collections.lvs.vipless.plugins.module_utils._model import plain
+from ansible_collections.lvs.vipless.plugins.module_utils._model.managers import judge
+from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl import path_of
+
+SPEC = ArgumentSpec(
+    {name: {"type": "list", "elements": "str", "default": []} for name in ("units", "sysctls", "towards")}
+)
+
+
+def run(params: dict[str, Any], _check_mode: bool) -> dict[str, Any]:
+    """The module's work. It is the same in check mode."""
+    targets = {text: plain.address("towards", text) for text in params["towards"]}
+    units = surroundings.units(params["units"])
+    with Session(read_only=True) as session:
+        addresses = surroundings.own_addresses(session)
+        towards = {text: way_out(session, family, address) for text, (family, address) in targets.items()}
+    return {
+        "changed": False,
+        "interfaces": surroundings.settings(),
+        "addresses": addresses,
+        "towards": towards,
+        "sysctls": {name: sysctl.read(path_of("sysctls", name)) for name in params["sysctls"]},
+        "units": {name: units[name]._asdict() for name in params["units"] if name in units},
+        "managers": judge(units, surroundings.files()),
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(**SPEC.to_kwargs())
+    try:
+        result = run(module.params, module.check_mode)
+    except LvsError as error:
+        module.fail_json(msg=str(error), **error.details)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
