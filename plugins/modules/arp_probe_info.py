@@ -51,6 +51,12 @@ EXAMPLES = r"""
     targets: [203.0.113.10, "2001:db8:f::10"]
   register: heard
 
+- name: Ask on whichever interface is on the directors' link, and wait longer
+  lvs.vipless.arp_probe_info:
+    interface_with: [10.0.0.1, "2001:db8:a::1"]
+    targets: [203.0.113.10]
+    seconds: 3
+
 - name: Nobody has
   ansible.builtin.assert:
     that: heard | lvs.vipless.query('answers[?macs]') == []

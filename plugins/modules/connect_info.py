@@ -49,6 +49,7 @@ EXAMPLES = r"""
     targets:
       - {address: 203.0.113.10, port: 80}
       - {address: "2001:db8:f::10", port: 80}
+    seconds: 2
   register: asked
 
 - name: All answered

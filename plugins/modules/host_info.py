@@ -46,6 +46,7 @@ EXAMPLES = r"""
   lvs.vipless.host_info:
     units: [lvs-vipless-director.service]
     sysctls: [net.ipv4.vs.expire_nodest_conn]
+    towards: [198.51.100.7]
   register: around
 
 - name: Nobody undoes the rules

@@ -101,6 +101,20 @@ EXAMPLES = r"""
     local: 10.0.0.11
     remote: 10.0.0.2
 
+- name: Tunnels of another program that shares this host, and no others of its alias, after a reboot too
+  lvs.vipless.ip_tunnel:
+    tunnels:
+      - {name: gre0, type: gre}
+    owner: office
+    purge: true
+    force: true
+    file: /etc/lvs-vipless/office/tunnels.ip
+
+- name: No tunnel from that director any more
+  lvs.vipless.ip_tunnel:
+    name: director1
+    state: absent
+
 - name: Take what comes out, whatever way leads back
   lvs.vipless.sysctl:
     values:

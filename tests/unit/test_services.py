@@ -156,18 +156,6 @@ def test_answers_that_cannot_be_known(change: dict[str, Any], gateways: list[str
     assert str(caught.value) == message
 
 
-def test_prefixes_within_another_are_left_out() -> None:
-    given = [
-        "203.0.113.64/26",
-        "203.0.113.70/32",
-        "203.0.113.10/32",
-        "203.0.113.64/27",
-        "2001:db8:f::/64",
-        "2001:db8::/32",
-    ]
-    assert services.outermost(given) == ["203.0.113.64/26", "203.0.113.10/32", "2001:db8::/32"]
-
-
 def test_addresses_stand_once() -> None:
     parsed = services.parse([WEB, DNS])
     assert services.vip_prefixes(parsed) == [
