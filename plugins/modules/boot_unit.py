@@ -14,7 +14,8 @@ description:
     C(/etc/lvs-vipless/NAME) hold. It needs no Python. The other modules of this collection write these files through
     their option C(file).
   - These names are read, in this order - C(arp.nft), C(guard.nft), C(tunnels.ip), C(addresses.ip), C(neighbors.ip),
-    C(routes.ip), C(hops.ip), C(services.ipvs), C(rules.ip), C(marks.nft).
+    C(routes.ip), C(hops.ip), C(services.ipvs), C(rules.ip), C(marks.nft),
+    C(tproxy.nft).
   - The script C(/etc/lvs-vipless/NAME/restore) does it. It adds what is missing and touches nothing that is there,
     so it may be run at any time. It runs again when C(nftables.service) was started or reloaded, which flushes all
     tables on Debian, and when the kernel module C(ip_vs) is loaded anew.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_layout as layout
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_rules as rules
@@ -106,46 +106,58 @@ class Content:
             return None
         hooks = tuple(hook for hook in rules.HOOKS if hook in self.chains) or DEFAULT_HOOKS
         found = Table(name, hooks, bool(self.saved), tuple(sorted(self.macs or ())))
-        shape = Shape.of(self.uses, found)
-        steps = [*self.making(shape), *self.clearing(shape)]
-        damage = dict.fromkeys(f"{_part(step)} {what.split()[0]}" for step, what in steps)
         keys = frozenset(mark.key for mark in self.marks)
-        return Table(name, hooks, found.new_connections, found.exclude_macs, tuple(damage), keys)
+        return replace(found, damage=self.damage(Shape.of(self.uses, found)), holds=keys)
+
+    def shape(self, uses: Iterable[Use], table: Table | None, name: str) -> Shape:
+        """What a table needs for these uses; a new one where there is none."""
+        return Shape.of(uses, table or Table(name))
+
+    def damage(self, shape: Shape) -> tuple[str, ...]:
+        """The parts that are missing, altered or left over."""
+        steps = [*self.making(shape), *self.clearing(shape)]
+        return tuple(dict.fromkeys(f"{_part(step)} {what.split()[0]}" for step, what in steps))
 
     def making(self, shape: Shape) -> Iterator[Step]:
         """What has to be there before elements are added: maps, chains with their rules, and what they need."""
-        for name in layout.MAPS:
-            if name in shape.maps and name not in self.maps:
-                yield "add map", f"{name} {{ {_definition(layout.MAPS[name])} }}"
-        for name, (mark, mask) in shape.chains.items():
-            if not _is_sound(self.rules.get(name, []), mark, mask, save=bool(shape.saved)):
-                yield from self._chain(name, [rules.marking(mark, mask, bool(shape.saved))])
+        yield from self._adding(shape, save=bool(shape.saved))
         yield from self._saving(shape)
-        if shape.macs and self.macs is None:
-            yield "add set", f"{rules.MACS} {{ type ether_addr; }}"
-        if added := shape.macs - (self.macs or set()):
-            yield "add element", f"{rules.MACS} {{ {', '.join(sorted(added))} }}"
-        expected = shape.lookups()
-        if rules.LOOKUPS not in self.chains or self.rules.get(rules.LOOKUPS, []) != [rule for _text, rule in expected]:
-            yield from self._chain(rules.LOOKUPS, [text for text, _rule in expected])
+        yield from self._settled(rules.LOOKUPS, shape.lookups())
         for hook in shape.hooks:
-            yield from self._entrance(hook, bool(shape.macs))
+            yield from self._hooked(hook, rules.HOOKS[hook], rules.entrance(hook, bool(shape.macs)))
 
     def clearing(self, shape: Shape) -> Iterator[Step]:
         """What can go once nothing leads to it."""
         for hook in rules.HOOKS:
             if hook in self.chains and hook not in shape.hooks:
                 yield "delete chain", hook
+        yield from self._forgetting(shape)
+        yield from self._removing(shape)
+        for name in self.chains:
+            if name not in shape.chains and name not in rules.HOOKS and name != rules.LOOKUPS:
+                yield "delete chain", name
+
+    def _adding(self, shape: Shape, save: bool) -> Iterator[Step]:
+        """Maps, the chains that mark, and the set of MAC addresses."""
+        for name in layout.MAPS:
+            if name in shape.maps and name not in self.maps:
+                yield "add map", f"{name} {{ {_definition(layout.MAPS[name])} }}"
+        for name, (mark, mask) in shape.chains.items():
+            if not _is_sound(self.rules.get(name, []), mark, mask, save):
+                yield from self._chain(name, [rules.marking(mark, mask, save)])
+        if shape.macs and self.macs is None:
+            yield "add set", f"{rules.MACS} {{ type ether_addr; }}"
+        if added := shape.macs - (self.macs or set()):
+            yield "add element", f"{rules.MACS} {{ {', '.join(sorted(added))} }}"
+
+    def _removing(self, shape: Shape) -> Iterator[Step]:
+        """Maps and MAC addresses that are not needed."""
         for name in sorted(self.maps - shape.maps):
             yield "delete map", name
-        yield from self._forgetting(shape)
         if self.macs is not None and not shape.macs:
             yield "delete set", rules.MACS
         elif gone := (self.macs or set()) - shape.macs:
             yield "delete element", f"{rules.MACS} {{ {', '.join(sorted(gone))} }}"
-        for name in self.chains:
-            if name not in shape.chains and name not in rules.HOOKS and name != rules.LOOKUPS:
-                yield "delete chain", name
 
     def _forgetting(self, shape: Shape) -> Iterator[Step]:
         for mask, found in self.saved.items():
@@ -163,19 +175,27 @@ class Content:
                 elements = ", ".join(f"{mark:#x} : goto {chain}" for mark, chain in new.items())
                 yield "add element", f"{name} {{ {elements} }}"
 
-    def _entrance(self, hook: str, exclude_macs: bool) -> Iterator[Step]:
-        chain = self.chains.get(hook)
-        expected = rules.entrance(hook, exclude_macs)
-        hooked = chain is not None and all(chain.get(name) == value for name, value in rules.HOOKS[hook].items())
+    def _hooked(self, name: str, base: Json, expected: Sequence[rules.Rule]) -> Iterator[Step]:
+        """A base chain with these rules and no others."""
+        chain = self.chains.get(name)
+        hooked = chain is not None and all(chain.get(key) == value for key, value in base.items())
         if chain is not None and not hooked:
-            yield "delete chain", hook
+            yield "delete chain", name
         if not hooked:
-            yield "add chain", f"{hook} {{ {rules.hook_definition(hook)} }}"
-        if not hooked or self.rules.get(hook, []) != [rule for _text, rule in expected]:
+            yield "add chain", f"{name} {{ {rules.hook_definition(base)} }}"
+        if not hooked or not self._holds(name, expected):
             if hooked:
-                yield "flush chain", hook
+                yield "flush chain", name
             for text, _rule in expected:
-                yield "add rule", f"{hook} {text}"
+                yield "add rule", f"{name} {text}"
+
+    def _settled(self, name: str, expected: Sequence[rules.Rule]) -> Iterator[Step]:
+        """A chain with these rules and no others, as it is or made anew."""
+        if name not in self.chains or not self._holds(name, expected):
+            yield from self._chain(name, [text for text, _rule in expected])
+
+    def _holds(self, name: str, expected: Sequence[rules.Rule]) -> bool:
+        return self.rules.get(name, []) == [rule for _text, rule in expected]
 
     def _chain(self, name: str, texts: Sequence[str]) -> Iterator[Step]:
         """A chain with these rules and no others."""

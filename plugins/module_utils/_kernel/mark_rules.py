@@ -33,10 +33,9 @@ Rule = tuple[str, list[Expression]]
 """A rule as nft takes it and as it lists it."""
 
 
-def hook_definition(hook: str) -> str:
+def hook_definition(base: dict[str, Any]) -> str:
     """What a base chain is added with."""
-    shape = HOOKS[hook]
-    return f"type {shape['type']} hook {shape['hook']} priority {shape['prio']}; policy {shape['policy']};"
+    return f"type {base['type']} hook {base['hook']} priority {base['prio']}; policy {base['policy']};"
 
 
 def entrance(hook: str, exclude_macs: bool) -> list[Rule]:

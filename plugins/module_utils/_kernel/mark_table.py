@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Union
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import PartlyApplied, ProgramFailed, Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_layout as layout
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import nft
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_content import Content, Shape, use_of
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_content import Content, use_of
 from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import Mark, Table
 from ansible_collections.lvs.vipless.plugins.module_utils._model.mark_overlap import overlap
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Plan
@@ -32,16 +32,18 @@ def complete(wanted: Entry, found: Entry) -> Entry:
 class MarkTable:
     """One table of family inet. It is ours if it holds nothing but what this module makes."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, content: Callable[[], Content] = Content) -> None:
+        """``content`` makes what is to be filled from a listing: that of another kind of table has other chains."""
         self._name = name
         self._changes = nft.Transactions()
-        self._content = Content()
+        self._new_content = content
+        self._content = content()
         self._found: Table | None = None
 
     def read(self) -> list[Entry]:
         """The marks and the table itself; nothing where the host has no such table."""
         listing = nft.listing(_FAMILY, self._name)
-        self._content, self._found = Content(), None
+        self._content, self._found = self._new_content(), None
         if listing is None:
             return []
         troubles = [self._content.take(kind, body) for item in listing for kind, body in item.items()]
@@ -104,7 +106,7 @@ class MarkTable:
         """The transactions by name. Of a table that is new they are one: no packet meets it before."""
         content = self._content
         uses = content.uses + Counter(map(use_of, added)) - Counter(map(use_of, removed))
-        shape = Shape.of(uses, table or self._found or Table(self._name))
+        shape = content.shape(uses, table or self._found, self._name)
         elements = [*self._elements("delete", removed), *self._elements("add", added)]
         before, after = self._lines(content.making(shape)), self._lines(content.clearing(shape))
         if not content.exists:

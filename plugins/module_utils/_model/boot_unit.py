@@ -28,6 +28,7 @@ OWNERS = {
     "services.ipvs": "ipvs_service",
     "rules.ip": "ip_rule",
     "marks.nft": "fwmark",
+    "tproxy.nft": "tproxy",
 }
 """The files that are read, and the module that writes each."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
@@ -184,4 +185,5 @@ if [ -n "{sysctl}" ] && [ -r "{sysctl}" ]; then sysctl -q -e -p "{sysctl}" || fa
 by_ipvsadm services.ipvs
 by_ip rules.ip
 by_nft marks.nft
+by_nft tproxy.nft
 exit $failed"""
