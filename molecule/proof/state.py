@@ -9,6 +9,7 @@ import argparse
 import difflib
 import json
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from lab.topology import DEFAULT_HOSTS
@@ -32,10 +33,10 @@ def dump(host: str) -> str:
     return run(host, _DUMP)
 
 
-def note(name: str) -> dict[str, str]:
+def note(name: str, hosts: Sequence[str]) -> dict[str, str]:
     """Write the state of every host to ``NAME.state``, and give it."""
     with ThreadPoolExecutor() as pool:
-        states = dict(zip(DEFAULT_HOSTS, pool.map(dump, DEFAULT_HOSTS), strict=True))
+        states = dict(zip(hosts, pool.map(dump, hosts), strict=True))
     record_folder().mkdir(parents=True, exist_ok=True)
     (record_folder() / f"{name}.state").write_text(json.dumps(states, indent=1))
     return states
@@ -55,8 +56,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name")
     parser.add_argument("--like", metavar="OTHER")
+    parser.add_argument("--hosts", default=",".join(DEFAULT_HOSTS), help="names, separated by commas")
     arguments = parser.parse_args()
-    noted = note(arguments.name)
+    noted = note(arguments.name, arguments.hosts.split(","))
     left = differences(noted, arguments.like) if arguments.like else []
     if left:
         sys.exit("\n".join(["the hosts are not as they were:", *left]))

@@ -11,16 +11,16 @@ short_description: Give packets for any address to a daemon of this host
 version_added: 0.1.0
 description:
   - Packets for addresses that this host does not have reach a local daemon, such as squid or haproxy. With
-    O(method=tproxy) their header stays intact, so that the daemon sees both addresses, and answers as the address that the
-    client asked.
-  - The packets that stay here get a firewall mark. A routing rule for each interface (M(lvs.vipless.ip_rule)) and a local
-    default route in a table of its own (M(lvs.vipless.ip_local_route)) deliver them; see the example. A rule without an
-    interface delivers nothing while C(src_valid_mark) is 1.
-  - A packet of a connection that the daemon has made or taken is found by its socket, whatever its address, and ICMP errors
-    about it too. So a daemon can ask the origin in the client's name, provided that the answers pass this host. The rule for
-    that is always there.
-  - All lives in an nftables table of family C(inet) of its own, with maps that a packet is looked up in. More VIPs do not
-    make more rules. No other table is read or touched. What is known, repaired and changed at once is as in
+    O(method=tproxy) their header stays intact, so that the daemon sees both addresses, and answers as the address that
+    the client asked.
+  - The packets that stay here get a firewall mark. A routing rule for each interface (M(lvs.vipless.ip_rule)) and a
+    local default route in a table of its own (M(lvs.vipless.ip_local_route)) deliver them; see the example. A rule
+    without an interface delivers nothing while C(src_valid_mark) is 1.
+  - A packet of a connection that the daemon has made or taken is found by its socket, whatever its address, and ICMP
+    errors about it too. So a daemon can ask the origin in the client's name, provided that the answers pass this host.
+    The rule for that is always there.
+  - All lives in an nftables table of family C(inet) of its own, with maps that a packet is looked up in. More VIPs do
+    not make more rules. No other table is read or touched. What is known, repaired and changed at once is as in
     M(lvs.vipless.fwmark).
   - Packets that this host sends itself are not given to the daemon.
 author:
@@ -38,13 +38,14 @@ attributes:
 options:
   method:
     description:
-      - V(tproxy) needs a daemon with the socket option IP_TRANSPARENT, such as squid with C(http_port 3129 tproxy) or haproxy
-        with C(bind :3129 transparent). It may listen on every address, or on those of O(entries[].to_addresses), be they
-        127.0.0.1 and ::1 or a VIP. A daemon without that option gets nothing, as if it were down.
-      - V(redirect) rewrites the destination to an address of this host (network address translation), and the kernel tells
-        a daemon that asks for SO_ORIGINAL_DST what it was, such as squid with C(http_port 3129 intercept). It needs no mark,
-        rule and route. Any daemon can be reached so, one that listens on 127.0.0.1 alone too, where C(route_localnet) is 1
-        on the interface that packets come in on.
+      - V(tproxy) needs a daemon with the socket option IP_TRANSPARENT, such as squid with C(http_port 3129 tproxy) or
+        haproxy with C(bind :3129 transparent). It may listen on every address, or on those of
+        O(entries[].to_addresses), be they 127.0.0.1 and ::1 or a VIP. A daemon without that option gets nothing, as if
+        it were down.
+      - V(redirect) rewrites the destination to an address of this host (network address translation), and the kernel
+        tells a daemon that asks for SO_ORIGINAL_DST what it was, such as squid with C(http_port 3129 intercept). It
+        needs no mark, rule and route. Any daemon can be reached so, one that listens on 127.0.0.1 alone too, where
+        C(route_localnet) is 1 on the interface that packets come in on.
       - A table has one method. To change it, remove the table or name another.
     type: str
     choices: [tproxy, redirect]
@@ -56,15 +57,18 @@ options:
     suboptions:
       vips:
         description:
-          - Addresses or prefixes that packets are sent to, of both families if wanted; V(0.0.0.0/0) and V(::/0) are all.
-          - Which of two entries for one packet counts is as in M(lvs.vipless.fwmark), and two of one kind may not share one.
+          - Addresses or prefixes that packets are sent to, of both families if wanted; V(0.0.0.0/0) and V(::/0) are
+            all.
+          - Which of two entries for one packet counts is as in M(lvs.vipless.fwmark), and two of one kind may not share
+            one.
         type: list
         elements: str
         required: true
       ports:
         description: >-
-          Destination ports and ranges of them, such as V(tcp/80), V(udp/53) or V(tcp/8000-8999), and V(tcp) or V(udp) for
-          all their ports. Without O(entries[].to_port) and O(entries[].to_addresses), other protocols and V(any) too.
+          Destination ports and ranges of them, such as V(tcp/80), V(udp/53) or V(tcp/8000-8999), and V(tcp) or V(udp)
+          for all their ports. Without O(entries[].to_port) and O(entries[].to_addresses), other protocols and V(any)
+          too.
         type: list
         elements: str
         required: true
@@ -83,27 +87,28 @@ options:
         type: int
       to_addresses: &to_addresses
         description:
-          - The address that the daemon listens on, one for each family of the VIPs. Not needed where it listens on every
-            address. For O(method=redirect) it must be an address of this host; the first of the interface that the packet
-            came in on if not given.
-          - Without this and O(entries[].to_port), packets get the mark alone and meet the sockets of their own address and
-            port. An IPv4 daemon needs IP_TRANSPARENT then too, for its answers.
+          - The address that the daemon listens on, one for each family of the VIPs. Not needed where it listens on
+            every address. For O(method=redirect) it must be an address of this host; the first of the interface that
+            the packet came in on if not given.
+          - Without this and O(entries[].to_port), packets get the mark alone and meet the sockets of their own address
+            and port. An IPv4 daemon needs IP_TRANSPARENT then too, for its answers.
         type: list
         elements: str
       own_addresses: &own_addresses
         description:
-          - Also take packets for the addresses that this host has, such as a VIP on C(lo), and those that it broadcasts for.
+          - Also take packets for the addresses that this host has, such as a VIP on C(lo), and those that it broadcasts
+            for.
           - With V(false) this host's own services stay reachable whatever the entry names.
         type: bool
         default: false
       when_down: &when_down
         description:
           - What becomes of the packets while no socket takes them. Required, but for O(state=absent).
-          - V(open) lets them go on to the address that they were sent to. That needs forwarding, and clients pass the daemon
-            by.
+          - V(open) lets them go on to the address that they were sent to. That needs forwarding, and clients pass the
+            daemon by.
           - V(closed) drops them, so that a client waits, and is answered if the daemon is back soon. With
-            O(method=redirect), and for IPv6 without O(entries[].to_port) and O(entries[].to_addresses), the kernel refuses
-            the connection.
+            O(method=redirect), and for IPv6 without O(entries[].to_port) and O(entries[].to_addresses), the kernel
+            refuses the connection.
         type: str
         choices: [open, closed]
   vips:
@@ -128,15 +133,15 @@ options:
   when_down: *when_down
   mark:
     description:
-      - The mark that packets get which stay here, as V(MARK) or V(MARK/MASK), decimal or with 0x. Bits outside the mask are
-        kept.
+      - The mark that packets get which stay here, as V(MARK) or V(MARK/MASK), decimal or with 0x. Bits outside the mask
+        are kept.
       - Required for O(method=tproxy), but for O(state=absent).
     type: str
   new_connections:
     description:
-      - With V(true), only TCP connections that begin are given to the daemon. Those that were on their way to others before
-        go on, also when a daemon that was down with O(entries[].when_down=open) comes back. The bits of O(mark) are set in
-        the connection's mark for that, which needs connection tracking.
+      - With V(true), only TCP connections that begin are given to the daemon. Those that were on their way to others
+        before go on, also when a daemon that was down with O(entries[].when_down=open) comes back. The bits of O(mark)
+        are set in the connection's mark for that, which needs connection tracking.
       - With V(false), each packet counts, and such a connection is reset.
       - As it is if not given, and V(true) for a new table. For O(method=tproxy).
     type: bool
@@ -161,7 +166,7 @@ options:
     type: bool
     default: false
   state:
-    description: V(absent) needs O(entries[].vips) and O(entries[].ports) alone, with sources and interfaces where they are.
+    description: V(absent) needs the VIPs and ports of an entry alone, with its sources and interfaces where it has them.
     type: str
     choices: [present, absent]
     default: present
@@ -169,8 +174,8 @@ seealso:
   - module: lvs.vipless.ip_rule
   - module: lvs.vipless.ip_local_route
 notes:
-  - What the daemon sends to the client has the origin's address as source, and what it sends to the origin in the client's
-    name that of the client. Strict reverse path filters of other hosts can drop such packets.
+  - What the daemon sends to the client has the origin's address as source, and what it sends to the origin in the
+    client's name that of the client. Strict reverse path filters of other hosts can drop such packets.
 """
 
 EXAMPLES = r"""
@@ -194,7 +199,7 @@ EXAMPLES = r"""
       - {priority: 101, family: both, iif: eth0, fwmark: 0x20000/0x20000, table: "102"}
       - {priority: 101, family: both, iif: eth1, fwmark: 0x20000/0x20000, table: "102"}
 
-- name: Two VIPs for a haproxy that listens on loopback alone, with bind 127.0.0.1:8080 transparent; direct while it is down
+- name: Two VIPs for a haproxy that listens on loopback alone, with bind 127.0.0.1:8080 transparent
   lvs.vipless.tproxy:
     mark: 0x20000/0x20000
     purge: true

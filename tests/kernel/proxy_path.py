@@ -1,4 +1,4 @@
-"""A client, a proxy host and an origin, each in a namespace of its own; the packets between them pass the proxy host."""
+"""A client, a proxy host and an origin, each in a namespace of its own; what they say passes the proxy host."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from namespace import Namespace
 
@@ -27,6 +27,7 @@ _ASKED_BEFORE = {4: (socket.SOL_IP, 80, 16), 6: (socket.IPPROTO_IPV6, 80, 28)}
 _RECEIVE_DESTINATION = {4: (socket.SOL_IP, 20), 6: (socket.IPPROTO_IPV6, 74)}
 """IP_RECVORIGDSTADDR and IPV6_RECVORIGDSTADDR"""
 _SECONDS = 2
+_LONGEST_SECONDS = 10
 _SILENT_SECONDS = 0.6
 
 NOTHING, REFUSED = "no answer", "refused"
@@ -53,7 +54,10 @@ class Path:
 
     def _connect(self, host: Namespace, addresses: dict[int, str], device: str, gateway: dict[int, str]) -> None:
         self.proxy.ip(f"link add {device} type veth peer name e0 netns {host.name}")
-        for end, name, own, link_local in ((self.proxy, device, gateway, "fe80::1"), (host, "e0", addresses, "fe80::2")):
+        for end, name, own, link_local in (
+            (self.proxy, device, gateway, "fe80::1"),
+            (host, "e0", addresses, "fe80::2"),
+        ):
             # The kernel's own link-local addresses come a second later, when their detection of duplicates ends.
             end.ip(f"link set {name} addrgenmode none")
             end.ip(f"address add {link_local}/64 dev {name} nodad")
@@ -63,28 +67,34 @@ class Path:
         for version in (4, 6):
             host.ip(f"-{version} route add default via {gateway[version]}")
 
-    def ask(self, version: int = 4, port: int = 80, address: str = "", source_port: int = 0) -> Answer | str:
-        """One TCP request of the client for the origin: the answer, or NOTHING, or REFUSED."""
-        return self._asked(version, socket.SOCK_STREAM, (address or ORIGIN[version], port), source_port)
+    def expect(self, answer: Answer | str, version: int = 4, port: int = 80, address: str = "", **options: Any) -> None:
+        """The client's request gets this answer. Silence is waited for a moment, and an answer for long."""
+        seconds = _SILENT_SECONDS if answer == NOTHING else _LONGEST_SECONDS
+        assert self.ask(version, port, address, seconds=seconds, **options) == answer
 
-    def ask_udp(self, version: int = 4, port: int = 53) -> Answer | str:
-        """The same by a datagram."""
-        return self._asked(version, socket.SOCK_DGRAM, (ORIGIN[version], port), 0)
-
-    def _asked(self, version: int, kind: socket.SocketKind, where: tuple[str, int], source_port: int) -> Answer | str:
+    def ask(
+        self,
+        version: int = 4,
+        port: int = 80,
+        address: str = "",
+        *,
+        source_port: int = 0,
+        udp: bool = False,
+        seconds: float = _LONGEST_SECONDS,
+    ) -> Answer | str:
+        """One request of the client for the origin: the answer, or NOTHING, or REFUSED."""
         with self.client.entered():
-            asking = socket.socket(_FAMILY[version], kind)
+            asking = socket.socket(_FAMILY[version], socket.SOCK_DGRAM if udp else socket.SOCK_STREAM)
         with asking:
-            asking.settimeout(_SILENT_SECONDS)
+            asking.settimeout(seconds)
             if source_port:
                 asking.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 asking.bind((WILDCARD[version], source_port))
             try:
-                asking.connect(where)
-                if kind == socket.SOCK_DGRAM:
+                asking.connect((address or ORIGIN[version], port))
+                if udp:
                     asking.send(b"?")
                     return _answer(asking.recv(256))
-                asking.settimeout(_SECONDS)
                 # To the end, so that it is the other side that closes first.
                 return _answer(b"".join(iter(lambda: asking.recv(256), b"")))
             except ConnectionRefusedError:
@@ -168,7 +178,7 @@ def relay(host: Namespace, version: int, port: int, *, spoof: bool = False) -> I
 
     def answer(connection: socket.socket, peer: str) -> None:
         with transparent(host, version, socket.SOCK_STREAM, peer if spoof else WILDCARD[version]) as upstream:
-            upstream.settimeout(_SILENT_SECONDS)
+            upstream.settimeout(_SECONDS)
             upstream.connect(connection.getsockname()[:2])
             connection.sendall(upstream.recv(256))
 

@@ -87,9 +87,9 @@ def test_a_daemon_answers_for_any_address(way: Path, version: int, listens: Any,
     way.proxy.call("tproxy", **WEB, to_addresses=list(listens.values()) if addressed else None)
     deliver(way, "c0", "o0")
     with daemon(way.proxy, "proxy", version, 3129, address, transparent=True):
-        assert way.ask(version) == from_proxy(version)
-        assert way.ask(version, port=81) == REFUSED
-    assert way.ask(version) == NOTHING
+        way.expect(from_proxy(version), version)
+        way.expect(REFUSED, version, port=81)
+    way.expect(NOTHING, version)
 
 
 @BOTH
@@ -97,7 +97,7 @@ def test_a_loopback_daemon_needs_its_address_named(way: Path, version: int) -> N
     way.proxy.call("tproxy", **WEB)
     deliver(way, "c0")
     with daemon(way.proxy, "proxy", version, 3129, LOOPBACK[version], transparent=True):
-        assert way.ask(version) == NOTHING
+        way.expect(NOTHING, version)
 
 
 @BOTH
@@ -105,11 +105,11 @@ def test_while_the_daemon_is_down_packets_go_where_the_option_says(way: Path, ve
     deliver(way, "c0")
     for when_down, answer in (("open", from_origin(version)), ("closed", NOTHING)):
         way.proxy.call("tproxy", **{**WEB, "when_down": when_down})
-        assert way.ask(version) == answer
+        way.expect(answer, version)
         with daemon(way.proxy, "proxy", version, 3129, transparent=True):
-            assert way.ask(version) == from_proxy(version)
+            way.expect(from_proxy(version), version)
         # The connection that ended is still remembered (TIME_WAIT), and takes no other.
-        assert way.ask(version) == answer
+        way.expect(answer, version)
 
 
 @BOTH
@@ -117,9 +117,9 @@ def test_a_daemon_without_ip_transparent_counts_as_down(way: Path, version: int)
     deliver(way, "c0")
     with daemon(way.proxy, "proxy", version, 3129):
         way.proxy.call("tproxy", **WEB)
-        assert way.ask(version) == NOTHING
+        way.expect(NOTHING, version)
         way.proxy.call("tproxy", **{**WEB, "when_down": "open"})
-        assert way.ask(version) == from_origin(version)
+        way.expect(from_origin(version), version)
 
 
 @BOTH
@@ -128,21 +128,21 @@ def test_by_routing_alone_a_daemon_needs_ip_transparent_for_its_answers(way: Pat
     deliver(way, "c0")
     with daemon(way.proxy, "proxy", version, 80):
         # IPv4 refuses the SYN-ACK's source; IPv6 does not look at it.
-        assert way.ask(version) == (NOTHING if version == 4 else from_proxy(6))
+        way.expect(NOTHING if version == 4 else from_proxy(6), version)
     with daemon(way.proxy, "proxy", version, 80, transparent=True):
-        assert way.ask(version) == from_proxy(version)
-    assert way.ask(version) == (NOTHING if version == 4 else REFUSED)
+        way.expect(from_proxy(version), version)
+    way.expect(NOTHING if version == 4 else REFUSED, version)
 
 
 @BOTH
 def test_by_routing_alone_it_can_fail_open(way: Path, version: int) -> None:
     way.proxy.call("tproxy", **{**PLAIN, "when_down": "open"})
     deliver(way, "c0")
-    assert way.ask(version) == from_origin(version)
+    way.expect(from_origin(version), version)
     with daemon(way.proxy, "proxy", version, 80, transparent=True):
-        assert way.ask(version) == from_proxy(version)
+        way.expect(from_proxy(version), version)
     with daemon(way.proxy, "proxy", version, 80):
-        assert way.ask(version) == from_origin(version)
+        way.expect(from_origin(version), version)
 
 
 @pytest.mark.parametrize(("version", "module"), [(4, "ip_local_route"), (4, "ip_address"), (6, "ip_address")])
@@ -150,7 +150,7 @@ def test_a_plain_daemon_that_listens_on_the_vip_alone(way: Path, version: int, m
     # IPv6 lets nobody bind to an address that no interface has.
     way.proxy.call(module, prefixes=[VIP[version]], **({"table": "local"} if module == "ip_local_route" else {}))
     with daemon(way.proxy, "proxy", version, 80, VIP[version]):
-        assert way.ask(version, address=VIP[version]) == Answer("proxy", CLIENT[version], f"{VIP[version]}/80")
+        way.expect(Answer("proxy", CLIENT[version], f"{VIP[version]}/80"), version, address=VIP[version])
 
 
 @BOTH
@@ -159,7 +159,7 @@ def test_rp_filter_is_in_nobodys_way(way: Path, version: int) -> None:
     way.proxy.call("tproxy", **WEB)
     deliver(way, "c0", "o0")
     with relay(way.proxy, version, 3129, spoof=True):
-        assert way.ask(version) == Answer("origin", CLIENT[version], f"{ORIGIN[version]}/80")
+        way.expect(Answer("origin", CLIENT[version], f"{ORIGIN[version]}/80"), version)
 
 
 @pytest.mark.parametrize("interfaces", [(), ("c0",), ("c0", "o0")])
@@ -168,9 +168,9 @@ def test_src_valid_mark_wants_a_rule_for_each_interface(way: Path, interfaces: t
     way.proxy.call("tproxy", **WEB)
     deliver(way, *interfaces)
     with daemon(way.proxy, "proxy", 4, 3129, transparent=True):
-        assert way.ask() == (from_proxy(4) if interfaces else NOTHING)
+        way.expect(from_proxy(4) if interfaces else NOTHING)
     with relay(way.proxy, 4, 3129, spoof=True):
-        assert way.ask() == (from_origin(4) if len(interfaces) == 2 else NOTHING)
+        way.expect(from_origin(4) if len(interfaces) == 2 else NOTHING)
 
 
 @BOTH
@@ -182,10 +182,10 @@ def test_the_origin_sees_the_client_where_answers_come_back(way: Path, version: 
         assert isinstance(answer, Answer)
         assert (answer.who, answer.peer) == ("origin", {4: "10.0.0.4", 6: "2001:db8:a::4"}[version])
     with relay(way.proxy, version, 3129, spoof=True):
-        assert way.ask(version) == from_origin(version)
+        way.expect(from_origin(version), version)
         # Without a rule for the origin's side its answers go to the client, who knows nothing of them.
         way.proxy.call("ip_rule", priority=101, family="both", fwmark=MARK, iif="o0", table="102", state="absent")
-        assert way.ask(version) == NOTHING
+        way.expect(NOTHING, version)
 
 
 @BOTH
@@ -205,10 +205,10 @@ def test_datagrams(way: Path, version: int) -> None:
     way.proxy.call("tproxy", **{**WEB, "ports": ["udp/53"], "to_port": 5353})
     deliver(way, "c0")
     with datagram_daemon(way.proxy, "proxy", version, 5353):
-        assert way.ask_udp(version) == Answer("proxy", CLIENT[version], f"{ORIGIN[version]}/53")
-    assert way.ask_udp(version) == NOTHING
+        way.expect(Answer("proxy", CLIENT[version], f"{ORIGIN[version]}/53"), version, udp=True, port=53)
+    way.expect(NOTHING, version, udp=True, port=53)
     way.proxy.call("tproxy", **{**WEB, "ports": ["udp/53"], "to_port": 5353, "when_down": "open"})
-    assert way.ask_udp(version) == REFUSED
+    way.expect(REFUSED, version, udp=True, port=53)
 
 
 @BOTH
@@ -218,9 +218,9 @@ def test_the_hosts_own_services_stay_reachable(way: Path, version: int) -> None:
     deliver(way, "c0", "o0")
     own = {"address": PROXY[version], "port": 22}
     with daemon(way.proxy, "sshd", version, 22), daemon(way.proxy, "proxy", version, 3129, transparent=True):
-        assert way.ask(version, **own) == Answer("sshd", CLIENT[version], f"{PROXY[version]}/22")
+        way.expect(Answer("sshd", CLIENT[version], f"{PROXY[version]}/22"), version, **own)
         way.proxy.call("tproxy", **all_ports, own_addresses=True)
-        assert way.ask(version, **own) == Answer("proxy", CLIENT[version], f"{PROXY[version]}/22")
+        way.expect(Answer("proxy", CLIENT[version], f"{PROXY[version]}/22"), version, **own)
 
 
 @BOTH
@@ -228,7 +228,7 @@ def test_the_daemons_own_port_at_other_addresses_is_not_taken(way: Path, version
     way.proxy.call("tproxy", **WEB)
     deliver(way, "c0")
     with daemon(way.origin, "origin", version, 3129), daemon(way.proxy, "proxy", version, 3129, transparent=True):
-        assert way.ask(version, port=3129) == Answer("origin", CLIENT[version], f"{ORIGIN[version]}/3129")
+        way.expect(Answer("origin", CLIENT[version], f"{ORIGIN[version]}/3129"), version, port=3129)
 
 
 @BOTH
@@ -238,7 +238,7 @@ def test_a_client_may_use_a_port_again(way: Path, version: int) -> None:
     with daemon(way.proxy, "proxy", version, 3129, transparent=True):
         # The daemon closes first: its end of the connection is in TIME_WAIT, and the client's is gone in a moment.
         for _time in range(2):
-            assert way.ask(version, source_port=40000) == from_proxy(version)
+            way.expect(from_proxy(version), version, source_port=40000)
             time.sleep(0.1)
 
 
@@ -279,7 +279,7 @@ def test_what_is_taken(way: Path, option: str, value: list[str], taken: bool) ->
     way.proxy.call("tproxy", **{**WEB, "vips": ["0.0.0.0/0"], option: value})
     deliver(way, "c0")
     with daemon(way.proxy, "proxy", 4, 3129, transparent=True):
-        assert way.ask() == (from_proxy if taken else from_origin)(4)
+        way.expect((from_proxy if taken else from_origin)(4))
 
 
 def test_packets_of_an_excluded_mac_go_on(way: Path) -> None:
@@ -287,29 +287,29 @@ def test_packets_of_an_excluded_mac_go_on(way: Path) -> None:
     mac = way.client.ip_json("link show dev e0")[0]["address"]
     with daemon(way.proxy, "proxy", 4, 3129, transparent=True):
         way.proxy.call("tproxy", **WEB, exclude_macs=[mac.upper()])
-        assert way.ask() == from_origin(4)
+        way.expect(from_origin(4))
         way.proxy.call("tproxy", **WEB)
-        assert way.ask() == from_origin(4)
+        way.expect(from_origin(4))
         way.proxy.call("tproxy", **WEB, exclude_macs=[])
-        assert way.ask() == from_proxy(4)
+        way.expect(from_proxy(4))
 
 
 @BOTH
 def test_redirection_rewrites_the_header(way: Path, version: int) -> None:
     way.proxy.call("tproxy", **REDIRECT)
-    assert way.ask(version) == REFUSED
+    way.expect(REFUSED, version)
     with daemon(way.proxy, "proxy", version, 3129, asked_before=True):
-        assert way.ask(version) == from_proxy(version)
+        way.expect(from_proxy(version), version)
     with daemon(way.proxy, "proxy", version, 3129):
-        assert way.ask(version) == Answer("proxy", CLIENT[version], f"{PROXY[version]}/3129")
+        way.expect(Answer("proxy", CLIENT[version], f"{PROXY[version]}/3129"), version)
 
 
 def test_redirection_to_loopback_needs_route_localnet(way: Path) -> None:
     way.proxy.call("tproxy", **{**REDIRECT, "vips": ["0.0.0.0/0"]}, to_addresses=["127.0.0.1"])
     with daemon(way.proxy, "proxy", 4, 3129, "127.0.0.1", asked_before=True):
-        assert way.ask() == NOTHING
+        way.expect(NOTHING)
         way.proxy.run("sysctl", "-qw", "net.ipv4.conf.c0.route_localnet=1")
-        assert way.ask() == from_proxy(4)
+        way.expect(from_proxy(4))
 
 
 def test_changes_lose_no_request(way: Path) -> None:
@@ -499,7 +499,10 @@ def test_an_entry_that_overlaps_one_that_stays_is_refused(netns: Namespace) -> N
         ({"table": "no table"}, "table: 'no table' is not a table's name"),
         ({"iif": ["far too long a name"]}, "iif[0]: 'far too long a name' is not an interface name"),
         ({"method": "redirect"}, f"mark: '{MARK}' goes with method tproxy."),
-        ({"method": "redirect", "mark": None, "new_connections": True}, "new_connections: True goes with method tproxy."),
+        (
+            {"method": "redirect", "mark": None, "new_connections": True},
+            "new_connections: True goes with method tproxy.",
+        ),
         ({"method": "redirect", "mark": None, "to_port": None}, "to_port is missing: method redirect needs it."),
         (
             {"method": "redirect", "mark": None, "when_down": "open"},

@@ -294,7 +294,9 @@ def test_roles_take_the_same_declaration() -> None:
     declarations = {}
     for path in ROLES:
         options = load(path / "meta" / "argument_specs.yml")["argument_specs"]["main"]["options"]
-        declarations[path.name] = _without_descriptions(options[f"{path.name}_services"]["options"])
+        # A transparent proxy balances nothing.
+        if path.name != "transparent_proxy":
+            declarations[path.name] = _without_descriptions(options[f"{path.name}_services"]["options"])
     assert len(declarations) > 1
     first = next(iter(declarations.values()))
     assert all(declaration == first for declaration in declarations.values()), declarations

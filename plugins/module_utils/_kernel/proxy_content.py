@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_layout as layout
@@ -29,18 +30,17 @@ class ProxyShape(Shape):
 
     @classmethod
     def of(cls, uses: Iterable[Use], table: Table) -> ProxyShape:
-        assert isinstance(table, ProxyTable)
-        used = list(uses)
-        marked = (table.mark, table.mask)
+        used, proxied = list(uses), cast(ProxyTable, table)
+        marked = (proxied.mark, proxied.mask)
         targets = {
             name: proxy_rules.giving(found, *marked)
             for name in sorted({name for _map, name in used})
             if (found := target_of(name))
         }
-        chains = {layout.chain_of(*marked): marked} if table.method == TPROXY else {}
-        macs = frozenset(table.exclude_macs or ())
+        chains = {layout.chain_of(*marked): marked} if proxied.method == TPROXY else {}
+        macs = frozenset(proxied.exclude_macs or ())
         maps = frozenset(name for name, _target in used)
-        return cls((PREROUTING,), macs, maps, chains, {}, table.method, table.tracks, targets)
+        return cls((PREROUTING,), macs, maps, chains, {}, proxied.method, proxied.tracks, targets)
 
     def lookups(self) -> list[mark_rules.Rule]:
         first = [proxy_rules.tracking(*marked) for marked in self.chains.values() if self.tracks]
@@ -90,17 +90,16 @@ class ProxyContent(Content):
         return replace(found, damage=self.damage(ProxyShape.of(self.uses, found)))
 
     def making(self, shape: Shape) -> Iterator[Step]:
-        assert isinstance(shape, ProxyShape)
-        yield from self._adding(shape, save=shape.tracks)
-        for name, expected in shape.targets.items():
+        wanted = cast(ProxyShape, shape)
+        yield from self._adding(wanted, save=wanted.tracks)
+        for name, expected in wanted.targets.items():
             yield from self._settled(name, expected)
-        yield from self._settled(mark_rules.LOOKUPS, shape.lookups())
-        yield from self._hooked(PREROUTING, proxy_rules.BASE[shape.method], shape.entrance())
+        yield from self._settled(mark_rules.LOOKUPS, wanted.lookups())
+        yield from self._hooked(PREROUTING, proxy_rules.BASE[wanted.method], wanted.entrance())
 
     def clearing(self, shape: Shape) -> Iterator[Step]:
-        assert isinstance(shape, ProxyShape)
         yield from self._removing(shape)
-        kept = {PREROUTING, mark_rules.LOOKUPS, *shape.chains, *shape.targets}
+        kept = {PREROUTING, mark_rules.LOOKUPS, *shape.chains, *cast(ProxyShape, shape).targets}
         # What leads to the chain of a mark goes before it.
         for name in sorted(self.chains.keys() - kept, key=lambda name: (not target_of(name), name)):
             yield "delete chain", name

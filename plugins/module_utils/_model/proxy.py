@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Packets for any address that a daemon of this host takes, and the nftables table that gives them to it.
 
-An entry is a Mark with a verdict in place of its mark: the chain that gives the packet to a target. The chain's name says
-all about the target, so that a listing of the table tells what it does.
+An entry is a Mark with a verdict in place of its mark: the chain that gives the packet to a target. The chain's name
+says all about the target, so that a listing of the table tells what it does.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ _BOUND = ("tcp", "udp")
 
 
 def parse(options: Mapping[str, Any], label: str, method: str, present: bool) -> list[tuple[str, Mark]]:
-    """The packets that one entry names, each with the option of its VIP. Where they are to go matters if ``present``."""
+    """The packets that one entry names, each with its VIP's option. Where they are to go matters if ``present``."""
     found = mark_options.parse({**options, "mark": None}, label, needs_mark=False)
     if not present:
         return found
@@ -68,7 +68,9 @@ def table(params: Mapping[str, Any], present: bool) -> ProxyTable:
     number, mask = values.mark_and_mask("mark", mark or "1")
     if not number:
         raise BadInput("mark", mark, "is no mark: packets have 0 without one.")
-    return ProxyTable(whole.name, None, whole.new_connections, whole.exclude_macs, method=method, mark=number, mask=mask)
+    return ProxyTable(
+        whole.name, None, whole.new_connections, whole.exclude_macs, method=method, mark=number, mask=mask
+    )
 
 
 def _addresses(label: str, texts: list[str] | None, families: set[int]) -> dict[int, str]:
@@ -94,7 +96,9 @@ def _require_redirection(options: Mapping[str, Any], label: str, addresses: Mapp
     if options["to_port"] is None:
         raise BadInput(label + "to_port", None, f"is missing: method {REDIRECT} needs it.")
     if options["when_down"] != CLOSED:
-        reason = f"is nothing that method {REDIRECT} can do: the header is rewritten before anybody knows of the daemon."
+        reason = (
+            f"is nothing that method {REDIRECT} can do: the header is rewritten before anybody knows of the daemon."
+        )
         raise BadInput(label + "when_down", options["when_down"], reason)
     if addresses.get(values.IPV6) == "::1":
         reason = "takes no packet from another host: IPv6 has no route_localnet. Use another address of this host."
