@@ -166,7 +166,7 @@ options:
     type: bool
     default: false
   state:
-    description: V(absent) needs the VIPs and ports of an entry alone, with its sources and interfaces where it has them.
+    description: V(absent) needs the VIPs and ports of an entry alone, with its sources and interfaces, if any.
     type: str
     choices: [present, absent]
     default: present

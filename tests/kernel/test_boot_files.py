@@ -73,6 +73,11 @@ MARKS = [
     {"vips": ["203.0.113.0/24", "2001:db8:f::/64"], "ports": ["tcp/80", "udp/30000-30999"], "mark": "0x10001"},
     {"vips": ["203.0.113.10"], "ports": ["tcp/443"], "mark": "0x2/0xff", "iif": ["v0"], "sources": ["10.0.0.0/8"]},
 ]
+PROXIED = [
+    {"vips": ["0.0.0.0/0", "::/0"], "ports": ["tcp/80"], "iif": ["v0"], "to_port": 3129, "when_down": "closed"},
+    {"vips": ["2001:db8:f::10"], "ports": ["udp"], "to_addresses": ["::1"], "when_down": "open", "own_addresses": True},
+    {"vips": ["203.0.113.0/24"], "ports": ["any"], "when_down": "open"},
+]
 CASES = {
     "rules": Case("ip_rule", {"rules": RULES, "force": True}, _by_ip, _ip("rule show")),
     "routes": Case("ip_local_route", {"routes": ROUTES}, _by_ip, _ip("route show table all")),
@@ -101,6 +106,8 @@ CASES = {
         _nft,
     ),
     "marks of new connections": Case("fwmark", {"marks": MARKS[:1], "new_connections": True}, _by_nft, _nft),
+    "proxied": Case("tproxy", {"mark": "0x20000/0x20000", "entries": PROXIED, "new_connections": False}, _by_nft, _nft),
+    "redirected": Case("tproxy", {"method": "redirect", "entries": [PROXIED[0]]}, _by_nft, _nft),
     "silence": Case(
         "arp_suppress",
         {"method": "nftables", "vips": ["203.0.113.10", "203.0.113.64/26"], "interfaces": ["v0"]},
