@@ -18,7 +18,6 @@ OWN = {4: "10.0.0.4", 6: "2001:db8:a::4"}
 ORIGIN = {4: "10.0.0.11", 6: "2001:db8:a::11"}
 LOOPBACK = {4: "127.0.0.1", 6: "::1"}
 WILDCARD = {4: "0.0.0.0", 6: "::"}
-LENGTH = {4: 24, 6: 64}
 
 _FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
 _TRANSPARENT = {4: (socket.SOL_IP, socket.IP_TRANSPARENT), 6: (socket.IPPROTO_IPV6, 75)}
@@ -46,26 +45,16 @@ class Path:
 
     def __init__(self, client: Namespace, proxy: Namespace, origin: Namespace) -> None:
         self.client, self.proxy, self.origin = client, proxy, origin
-        for host in (client, proxy, origin):
-            host.ip("link delete v0")
+        _batch(proxy, ["link delete v0"])
         self._connect(client, CLIENT, "c0", PROXY)
         self._connect(origin, ORIGIN, "o0", OWN)
         proxy.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
 
     def _connect(self, host: Namespace, addresses: dict[int, str], device: str, gateway: dict[int, str]) -> None:
-        self.proxy.ip(f"link add {device} type veth peer name e0 netns {host.name}")
-        for end, name, own, link_local in (
-            (self.proxy, device, gateway, "fe80::1"),
-            (host, "e0", addresses, "fe80::2"),
-        ):
-            # The kernel's own link-local addresses come a second later, when their detection of duplicates ends.
-            end.ip(f"link set {name} addrgenmode none")
-            end.ip(f"address add {link_local}/64 dev {name} nodad")
-            end.ip(f"address add {own[4]}/24 dev {name}")
-            end.ip(f"address add {own[6]}/64 dev {name} nodad")
-            end.ip(f"link set {name} up")
-        for version in (4, 6):
-            host.ip(f"-{version} route add default via {gateway[version]}")
+        made = f"link add {device} type veth peer name e0 netns {host.name}"
+        _batch(self.proxy, [made, *_configured(device, gateway, "fe80::1")])
+        routes = [f"route add default via {gateway[version]}" for version in (4, 6)]
+        _batch(host, ["link delete v0", *_configured("e0", addresses, "fe80::2"), *routes])
 
     def expect(self, answer: Answer | str, version: int = 4, port: int = 80, address: str = "", **options: Any) -> None:
         """The client's request gets this answer. Silence is waited for a moment, and an answer for long."""
@@ -101,6 +90,21 @@ class Path:
                 return REFUSED
             except TimeoutError:
                 return NOTHING
+
+
+def _configured(device: str, addresses: dict[int, str], link_local: str) -> list[str]:
+    # The kernel's own link-local addresses come a second later, when their detection of duplicates ends.
+    return [
+        f"link set {device} addrgenmode none",
+        f"address add {link_local}/64 dev {device} nodad",
+        f"address add {addresses[4]}/24 dev {device}",
+        f"address add {addresses[6]}/64 dev {device} nodad",
+        f"link set {device} up",
+    ]
+
+
+def _batch(host: Namespace, lines: list[str]) -> None:
+    host.run("ip", "-batch", "-", stdin="".join(f"{line}\n" for line in lines))
 
 
 @contextmanager

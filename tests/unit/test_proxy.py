@@ -26,8 +26,8 @@ BOUND = st.one_of(
     )
     for family, addresses in FAMILIES
 )
-DELIVERED = st.builds(
-    Target, st.just("deliver"), st.sampled_from([IPV4, IPV6]), closed=st.booleans(), own=st.booleans()
+DELIVERED = st.tuples(st.sampled_from([IPV4, IPV6]), st.booleans(), st.booleans()).map(
+    lambda one: Target("deliver", one[0], closed=one[1], own=one[2])
 )
 
 

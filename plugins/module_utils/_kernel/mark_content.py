@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_layout as layout
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_rules as rules
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_rules import Rule
 from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import DEFAULT_HOOKS, Mark, Table
 
 Step = tuple[str, str]
@@ -175,7 +176,7 @@ class Content:
                 elements = ", ".join(f"{mark:#x} : goto {chain}" for mark, chain in new.items())
                 yield "add element", f"{name} {{ {elements} }}"
 
-    def _hooked(self, name: str, base: Json, expected: Sequence[rules.Rule]) -> Iterator[Step]:
+    def _hooked(self, name: str, base: Json, expected: Sequence[Rule]) -> Iterator[Step]:
         """A base chain with these rules and no others."""
         chain = self.chains.get(name)
         hooked = chain is not None and all(chain.get(key) == value for key, value in base.items())
@@ -189,12 +190,12 @@ class Content:
             for text, _rule in expected:
                 yield "add rule", f"{name} {text}"
 
-    def _settled(self, name: str, expected: Sequence[rules.Rule]) -> Iterator[Step]:
+    def _settled(self, name: str, expected: Sequence[Rule]) -> Iterator[Step]:
         """A chain with these rules and no others, as it is or made anew."""
         if name not in self.chains or not self._holds(name, expected):
             yield from self._chain(name, [text for text, _rule in expected])
 
-    def _holds(self, name: str, expected: Sequence[rules.Rule]) -> bool:
+    def _holds(self, name: str, expected: Sequence[Rule]) -> bool:
         return self.rules.get(name, []) == [rule for _text, rule in expected]
 
     def _chain(self, name: str, texts: Sequence[str]) -> Iterator[Step]:
