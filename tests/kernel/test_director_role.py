@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import copy
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import environment
 from namespace import Namespace
+from role_play import play, state
 
 GOOD: dict[str, Any] = {
     "director_services": [
@@ -31,39 +27,6 @@ GOOD: dict[str, Any] = {
     # The machine that runs the tests is not the host to install on.
     "director_packages": [],
 }
-
-# ip netns exec gives a mount namespace: should the role fail to refuse, it writes into these and not on the machine.
-_OWN_FILES = 'for folder in /etc/sysctl.d /etc/modules-load.d; do mount -t tmpfs none $folder || exit; done; exec "$@"'
-
-
-def play(netns: Namespace, folder: Path, variables: dict[str, Any]) -> subprocess.CompletedProcess[str]:
-    book = folder / "play.yml"
-    tasks = [{"hosts": "localhost", "gather_facts": False, "roles": ["lvs.vipless.director"], "vars": variables}]
-    book.write_text(json.dumps(tasks))
-    return subprocess.run(
-        [
-            *("ip", "netns", "exec", netns.name, "sh", "-c", _OWN_FILES, "sh"),
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("--connection", "local", "--inventory", "localhost,"),
-            *("--extra-vars", json.dumps({"ansible_python_interpreter": sys.executable}), str(book)),
-        ],
-        env={
-            **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": str(environment.link_collection()),
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_LOCALHOST_WARNING": "False",
-            "SSH_CONNECTION": "198.51.100.77 50000 10.0.0.2 22",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def state(netns: Namespace) -> list[Any]:
-    return [
-        netns.ip_json(f"{family} {what}") for family in ("-4", "-6") for what in ("rule show", "route show table all")
-    ]
 
 
 def services(change: dict[str, Any], place: int = 0) -> dict[str, Any]:
@@ -96,7 +59,7 @@ def services(change: dict[str, Any], place: int = 0) -> dict[str, Any]:
 )
 def test_bad_input_changes_nothing(netns: Namespace, tmp_path: Path, change: dict[str, Any], message: str) -> None:
     before = state(netns)
-    done = play(netns, tmp_path, {k: v for k, v in {**GOOD, **change}.items() if v is not None})
+    done = play(netns, tmp_path, "director", {k: v for k, v in {**GOOD, **change}.items() if v is not None})
     assert done.returncode == 2
     assert message in done.stdout
     assert "changed=0" in done.stdout

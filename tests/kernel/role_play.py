@@ -1,0 +1,46 @@
+"""A role of the collection, in a real play on a namespace of this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import environment
+from namespace import Namespace
+
+# ip netns exec gives a mount namespace: should the role fail to refuse, it writes into these and not on the machine.
+_OWN_FILES = 'for folder in /etc/sysctl.d /etc/modules-load.d; do mount -t tmpfs none $folder || exit; done; exec "$@"'
+
+
+def play(netns: Namespace, folder: Path, role: str, variables: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    book = folder / "play.yml"
+    tasks = [{"hosts": "localhost", "gather_facts": False, "roles": [f"lvs.vipless.{role}"], "vars": variables}]
+    book.write_text(json.dumps(tasks))
+    return subprocess.run(
+        [
+            *("ip", "netns", "exec", netns.name, "sh", "-c", _OWN_FILES, "sh"),
+            str(Path(sys.executable).with_name("ansible-playbook")),
+            *("--connection", "local", "--inventory", "localhost,"),
+            *("--extra-vars", json.dumps({"ansible_python_interpreter": sys.executable}), str(book)),
+        ],
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(environment.link_collection()),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_LOCALHOST_WARNING": "False",
+            "SSH_CONNECTION": "198.51.100.77 50000 10.0.0.2 22",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def state(netns: Namespace) -> list[Any]:
+    return [
+        netns.ip_json(f"{family} {what}") for family in ("-4", "-6") for what in ("rule show", "route show table all")
+    ]
