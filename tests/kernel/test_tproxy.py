@@ -183,7 +183,12 @@ def test_the_origin_sees_the_client_where_answers_come_back(way: Path, version: 
         assert (answer.who, answer.peer) == ("origin", {4: "10.0.0.4", 6: "2001:db8:a::4"}[version])
     with relay(way.proxy, version, 3129, spoof=True):
         way.expect(from_origin(version), version)
-        # Without a rule for the origin's side its answers go to the client, who knows nothing of them.
+        # The origin's answers are for the client, who knows nothing of them: they are found by their socket,
+        way.proxy.run("nft", f"insert rule {TABLE} prerouting iifname o0 accept")
+        way.expect(NOTHING, version)
+        way.proxy.call("tproxy", **WEB)
+        way.expect(from_origin(version), version)
+        # and delivered by a rule for the origin's side.
         way.proxy.call("ip_rule", priority=101, family="both", fwmark=MARK, iif="o0", table="102", state="absent")
         way.expect(NOTHING, version)
 
