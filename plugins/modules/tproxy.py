@@ -158,7 +158,7 @@ options:
   file:
     description:
       - Absolute path of the file that brings these objects back at boot, in the format of C(nft --file), such as
-        C(/etc/lvs-vipless/transparent_proxy/tproxy.nft). M(lvs.vipless.boot_unit) reads it at boot.
+        C(/etc/lvs-vipless/proxy/tproxy.nft). M(lvs.vipless.boot_unit) reads it at boot.
       - It holds what this task names and nothing else, and is removed where that is nothing, as with O(state=absent).
     type: str
   purge:
@@ -187,6 +187,7 @@ EXAMPLES = r"""
     iif: [eth0]
     to_port: 3129
     when_down: closed
+    file: /etc/lvs-vipless/proxy/tproxy.nft
 
 - name: What has the mark is delivered here; eth1 is where the origins answer
   lvs.vipless.ip_local_route:
@@ -217,6 +218,25 @@ EXAMPLES = r"""
     vips: [203.0.113.53, "2001:db8:f::53"]
     ports: [tcp/53, udp/53]
     when_down: closed
+
+- name: A VIP on lo for a daemon on another port, for each packet and not for those of another proxy
+  lvs.vipless.tproxy:
+    table: lvs_own
+    mark: 0x20000/0x20000
+    vips: [203.0.113.30]
+    ports: [tcp/80]
+    to_port: 8080
+    own_addresses: true
+    when_down: closed
+    new_connections: false
+    exclude_macs: ["52:54:00:12:34:56"]
+
+- name: That VIP no more
+  lvs.vipless.tproxy:
+    table: lvs_own
+    vips: [203.0.113.30]
+    ports: [tcp/80]
+    state: absent
 
 - name: Squid without TPROXY, with http_port 3129 intercept
   lvs.vipless.tproxy:
