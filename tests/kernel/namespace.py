@@ -32,7 +32,7 @@ class Namespace:
 
     def __enter__(self) -> Namespace:
         _run("ip", "netns", "add", self.name)
-        for line in (
+        lines = (
             "link set lo up",
             "link add v0 type veth peer name v1",
             # A link-local address would come a second later, when its detection of duplicates ends.
@@ -43,9 +43,9 @@ class Namespace:
             "address add 10.0.0.2/24 dev v0",
             "address add 2001:db8:a::2/64 dev v0 nodad",
             "route add default via 10.0.0.1",
-            "-6 route add default via 2001:db8:a::1",
-        ):
-            self.ip(line)
+            "route add default via 2001:db8:a::1",
+        )
+        self.batch(*lines)
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -54,6 +54,10 @@ class Namespace:
     def ip(self, arguments: str) -> str:
         """Run ip(8) inside: ``ip("rule add priority 5 table 7")``."""
         return _run("ip", "-n", self.name, *arguments.split())
+
+    def batch(self, *lines: str) -> None:
+        """The same for many lines, in a fraction of the time."""
+        _run("ip", "-n", self.name, "-batch", "-", stdin="\n".join(lines))
 
     def ip_json(self, arguments: str) -> list[dict[str, Any]]:
         """What ``ip -j -d`` shows: the oracle."""

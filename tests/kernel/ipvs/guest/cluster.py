@@ -45,19 +45,19 @@ def cluster() -> Iterator[Cluster]:
 
 def _wire(made: Cluster) -> None:
     made.router.ip("link delete v0")
-    # Who passes IPv6 packets on asks for their next hop in the name of its link-local address.
-    made.director.ip("address add fe80::2/64 dev v0 nodad")
     _addresses(made.client, (f"{CLIENT[4]}/24", f"{CLIENT[6]}/64"), ("198.51.100.1", "2001:db8:c::1"))
+    # What is not sent from an address of its interface has the next hop asked for by a link-local one.
+    made.director.ip("address add fe80::2/64 dev v0 nodad")
     for place, netns in enumerate(made.realservers):
+        netns.ip(f"address add fe80::1{place}/64 dev v0 nodad")
         own = (f"{REALSERVERS[4][place]}/24", f"{REALSERVERS[6][place]}/64")
         _addresses(netns, own, (ROUTER[4], ROUTER[6]))
     # Only the way to the realservers is narrow, so that the director is who must say so.
-    _batch(made.director, *(f"route add {a} dev v0 mtu 1300" for family in (4, 6) for a in REALSERVERS[family]))
+    made.director.batch(*(f"route add {a} dev v0 mtu 1300" for family in (4, 6) for a in REALSERVERS[family]))
     ports = {"client": made.client, "port0": made.director, "port1": made.realservers[0], "port2": made.realservers[1]}
     for name, netns in ports.items():
         netns.ip(f"link set v1 netns {made.router.name} name {name}")
-    _batch(
-        made.router,
+    made.router.batch(
         "link add lan type bridge",
         *(f"link set {name} addrgenmode none" for name in ("lan", *ports)),
         *(f"link set {name} master lan" for name in ports if name != "client"),
@@ -74,24 +74,21 @@ def _wire(made: Cluster) -> None:
     unlimited = {"net.ipv4.icmp_ratelimit": 0, "net.ipv6.icmp.ratelimit": 0}
     for netns in (made.director, made.router):
         netns.call("sysctl", values=forward | unlimited)
+    # Else a realserver whose answers are masqueraded is told of a way past the director, and takes it.
+    made.director.call("sysctl", values={f"net.ipv4.conf.{name}.send_redirects": 0 for name in ("all", "v0")})
     for netns, devices in ((made.router, ("client", "lan")), *((one, ("v0",)) for one in ports.values())):
         netns.call("sysctl", values={f"net.ipv4.conf.{name}.rp_filter": 0 for name in ("all", *devices)})
     made.client.call("sysctl", values={"net.ipv4.ping_group_range": "0 0"})
 
 
 def _addresses(netns: Namespace, own: tuple[str, str], gateways: tuple[str, str]) -> None:
-    _batch(
-        netns,
-        "address flush dev v0",
+    netns.batch(
+        "address flush dev v0 scope global",
         f"address add {own[0]} dev v0",
         f"address add {own[1]} dev v0 nodad",
         f"route replace default via {gateways[0]}",
         f"route replace default via {gateways[1]}",
     )
-
-
-def _batch(netns: Namespace, *lines: str) -> None:
-    netns.run("ip", "-batch", "-", stdin="\n".join(lines))
 
 
 @contextmanager

@@ -23,9 +23,9 @@ for profile, examples in {"ci": 100, "nightly": 1000}.items():
 hypothesis.settings.load_profile(os.environ.get("LVS_PROFILE", "ci"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def hosts() -> Iterator[Cluster]:
-    """A cluster with daemons that say who they are. Its connections hold ip_vs, so that it does not stay for others."""
+    """A cluster with daemons that say who they are."""
     with cluster() as found:
         one, two = found.realservers
         with probes.daemon(one, "rs1"), probes.daemon(two, "rs2"), probes.daemon(found.director, "director", 22):

@@ -13,7 +13,7 @@ from typing import Any
 import probes
 import pytest
 from cluster import DIRECTOR, REALSERVERS, ROUTER, VIP_PREFIXES, VIPS, Cluster, Step, applied
-from test_delivery_matrix import MARK, by_mark, by_vip, delivered, local, marks, rows, rule
+from ways import MARK, by_mark, by_vip, delivered, local, marks, rows, rule
 
 VIP = VIPS[4]
 BARE, BY_INTERFACE = rows(4)["F mark"], rows(4)["F mark by interface"]
@@ -37,19 +37,20 @@ def test_frames_are_sent_on_before_they_are_routed(hosts: Cluster) -> None:
     assert sent.kinds() == "nothing"
 
 
-@pytest.mark.parametrize("where", ["all", "v0"])
-def test_src_valid_mark_kills_a_rule_by_mark_alone(hosts: Cluster, where: str) -> None:
-    found: dict[tuple[str, int, int], bool] = {}
+def test_src_valid_mark_kills_a_rule_by_mark_alone(hosts: Cluster) -> None:
+    found: dict[tuple[str, str, int, int], bool] = {}
     told = {}
+    settings = [("all", filtering, valid) for filtering in range(3) for valid in range(2)]
     for way, steps in {"bare": BARE, "by interface": BY_INTERFACE}.items():
         with applied(hosts.director, steps):
-            for filtering, valid in ((filtering, valid) for filtering in range(3) for valid in range(2)):
-                keys = {"net.ipv4.conf.all.rp_filter": filtering, f"net.ipv4.conf.{where}.src_valid_mark": valid}
-                with applied(hosts.director, [("sysctl", {"values": keys})]):
-                    found[way, filtering, valid] = bool(probes.asked(hosts.client, VIP))
-                    told[way, filtering, valid] = delivered(hosts, 4, MARK)
-    assert found == {key: key[0] == "by interface" or key[2] == 0 for key in found}
-    assert len(found) == 12
+            # The larger of both levels counts.
+            for where, filtering, valid in [*settings, ("v0", 0, 1)]:
+                names = {f"net.ipv4.conf.{where}.rp_filter": filtering, f"net.ipv4.conf.{where}.src_valid_mark": valid}
+                with applied(hosts.director, [("sysctl", {"values": names})]):
+                    found[way, where, filtering, valid] = bool(probes.asked(hosts.client, VIP))
+                    told[way, where, filtering, valid] = delivered(hosts, 4, MARK)
+    assert found == {key: key[0] == "by interface" or key[3] == 0 for key in found}
+    assert len(found) == 14
     assert told == found
 
 
@@ -83,14 +84,43 @@ def test_a_smaller_advmss_does_without_errors(hosts: Cluster) -> None:
                 netns.ip(f"route replace default via {ROUTER[4]}")
 
 
-def test_marks_of_first_packets_alone_are_not_enough(hosts: Cluster) -> None:
-    """With the mark of the connection saved and restored they are: that is a row of the matrix."""
-    first = f"ct state new ip daddr {VIP_PREFIXES[4]} meta l4proto {{ tcp, udp }} meta mark set {MARK}"
-    steps = [step for step in BARE if step[0] != "fwmark"]
-    with chain(hosts, "inet", "prerouting priority mangle", first), applied(hosts.director, steps):
-        with echoing(hosts):
-            assert _echoed(hosts)
-        assert not probes.asked(hosts.client, VIP)
+FIRST = {
+    # Where IPVS keeps conntrack out (net.ipv4.vs.conntrack=0), every packet is the first. Where it does not, the
+    # director knows a connection only if it sees the answers too.
+    # (forwarding, conntrack)  marks of first packets, and those saved with the connection
+    ("direct", 0):            "yes                     yes",
+    ("direct", 1):            "no                      no",
+    ("masquerade", 0):        "yes                     yes",
+    ("masquerade", 1):        "no                      yes",
+}  # fmt: skip
+FIRST_ALONE = f"ct state new ip daddr {VIP_PREFIXES[4]} meta l4proto {{ tcp, udp }} meta mark set {MARK}"
+
+
+@pytest.mark.parametrize(("forwarding", "conntrack"), FIRST)
+def test_marks_of_first_packets(hosts: Cluster, forwarding: str, conntrack: int) -> None:
+    settings = ("sysctl", {"values": {"net.ipv4.vs.conntrack": conntrack}})
+    steps = [by_mark(4, forwarding=forwarding), *BARE[2:], settings]
+    with _answering_by_director(hosts, forwarding == "masquerade"), applied(hosts.director, steps):
+        with chain(hosts, "inet", "prerouting priority mangle", FIRST_ALONE):
+            found = [probes.asked(hosts.client, VIP)]
+            if forwarding == "direct":
+                with echoing(hosts):
+                    assert _echoed(hosts), "an exchange of one packet failed"
+        with applied(hosts.director, [marks(4, new_connections=True)]):
+            found.append(probes.asked(hosts.client, VIP))
+    assert ["yes" if answer else "no" for answer in found] == FIRST[forwarding, conntrack].split()
+
+
+@contextmanager
+def _answering_by_director(hosts: Cluster, wanted: bool = True) -> Iterator[None]:
+    """The realservers' way back leads through the director."""
+    for netns in hosts.realservers:
+        netns.ip(f"route replace default via {(DIRECTOR if wanted else ROUTER)[4]}")
+    try:
+        yield
+    finally:
+        for netns in hosts.realservers:
+            netns.ip(f"route replace default via {ROUTER[4]}")
 
 
 @contextmanager
@@ -129,12 +159,18 @@ def _echoed(hosts: Cluster) -> bool:
         return question.recv(16) == b"?"
 
 
+FROM_OWN = [by_vip(4), local(VIP_PREFIXES[4], source=DIRECTOR[4])]
 OWN = {
     "F": (BARE, False),
     "F, own packets marked too": ([marks(4, hooks=["prerouting", "output"]), *BARE[1:]], True),
     "F by interface, own packets marked too": ([marks(4, hooks=["prerouting", "output"]), *BY_INTERFACE[1:]], True),
     "E": ([by_vip(4), local(VIP_PREFIXES[4])], False),
-    "E, from its own address": ([by_vip(4), local(VIP_PREFIXES[4], source=DIRECTOR[4])], True),
+    "E, from its own address": (FROM_OWN, False),
+    # Without this the answer's source is an address of its own.
+    "E, from its own address, accept_local": (
+        [*FROM_OWN, ("sysctl", {"values": {"net.ipv4.conf.v0.accept_local": 1}})],
+        True,
+    ),
 }
 
 
@@ -203,11 +239,7 @@ def _heard(hosts: Cluster, family: int) -> str:
 def test_masquerading(hosts: Cluster, port: dict[str, int]) -> None:
     """LVS-NAT by a mark: the realservers' answers pass the director."""
     steps = [marks(4), by_mark(4, forwarding="masquerade", **port), *BY_INTERFACE[2:]]
-    with ExitStack() as stack:
-        for netns in hosts.realservers:
-            netns.ip(f"route replace default via {DIRECTOR[4]}")
-            stack.callback(netns.ip, f"route replace default via {ROUTER[4]}")
-        stack.enter_context(applied(hosts.director, steps))
+    with _answering_by_director(hosts), applied(hosts.director, steps):
         assert probes.balanced(hosts) == "yes"
 
 
