@@ -76,7 +76,7 @@ def daemon(netns: Namespace, name: str, port: int = 80, *, transparent: bool = F
         server.server_close()
 
 
-def asked(netns: Namespace, address: str, port: int = 80, size: int = 1, fence: str = "") -> str:
+def asked(netns: Namespace, address: str, port: int = 80, size: int = 1) -> str:
     """The name of the daemon that answers a request of so many bytes; none if it is not answered."""
     with netns.entered():
         wire = socket.socket(_FAMILIES[ipaddress.ip_address(address).version])
@@ -84,7 +84,7 @@ def asked(netns: Namespace, address: str, port: int = 80, size: int = 1, fence: 
         wire.setblocking(False)
         wire.connect_ex((address, port))
         if not _ready(wire, select.POLLOUT, 0):
-            assert reaches(netns, fence or DIRECTOR[ipaddress.ip_address(address).version])
+            assert reaches(netns, DIRECTOR[ipaddress.ip_address(address).version])
             if not _ready(wire, select.POLLOUT, _GRACE_SECONDS):
                 return ""
         if wire.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
@@ -108,12 +108,12 @@ def _ready(wire: socket.socket, event: int, seconds: float) -> bool:
     return bool(poll.poll(seconds * 1000))
 
 
-def balanced(hosts: Cluster, family: int = 4, vip: str = "") -> str:
+def balanced(hosts: Cluster, family: int = 4) -> str:
     """Whether four requests are shared by two realservers, or none is answered."""
-    first = asked(hosts.client, vip or VIPS[family])
+    first = asked(hosts.client, VIPS[family])
     if not first:
         return "no"
-    shares = Counter([first, *(asked(hosts.client, vip or VIPS[family]) for _more in range(3))])
+    shares = Counter([first, *(asked(hosts.client, VIPS[family]) for _more in range(3))])
     return "yes" if shares == {"rs1": 2, "rs2": 2} else str(dict(shares))
 
 
@@ -131,7 +131,10 @@ def exposed(hosts: Cluster, family: int = 4) -> str:
 
 def reaches(netns: Namespace, address: str) -> bool:
     """Whether a port that nobody listens on is reported as such."""
-    return _refused(netns, address, _PATIENCE_SECONDS)
+    with netns.entered():
+        question = _question(address)
+    with question:
+        return _told(question, _PATIENCE_SECONDS)
 
 
 def unreachable(hosts: Cluster, family: int = 4) -> str:
@@ -141,13 +144,6 @@ def unreachable(hosts: Cluster, family: int = 4) -> str:
     with question:
         assert reaches(hosts.client, DIRECTOR[family])
         return "yes" if _told(question, _GRACE_SECONDS) else "no"
-
-
-def _refused(netns: Namespace, address: str, seconds: float) -> bool:
-    with netns.entered():
-        question = _question(address)
-    with question:
-        return _told(question, seconds)
 
 
 def _question(address: str) -> socket.socket:

@@ -13,7 +13,7 @@ from typing import Any
 import probes
 import pytest
 from cluster import DIRECTOR, REALSERVERS, ROUTER, VIP_PREFIXES, VIPS, Cluster, Step, applied
-from test_delivery_matrix import MARK, by_mark, by_vip, delivered, local, marks, rows, rule
+from ways import MARK, by_mark, by_vip, delivered, local, marks, rows, rule
 
 VIP = VIPS[4]
 BARE, BY_INTERFACE = rows(4)["F mark"], rows(4)["F mark by interface"]
