@@ -54,14 +54,13 @@ def _work(prefixes: list[str]) -> dict[str, tuple[dict[str, Any], dict[str, Any]
     """The options of each module for all of the prefixes, and those for one item of a loop."""
     route, rule, marks = {"table": "100"}, {"priority": 100, "table": "100"}, {"ports": ["tcp/80"], "mark": "1"}
     addresses = [prefix.partition("/")[0] for prefix in prefixes]
-    neighbors = [{"address": address, "device": "v0", "mac": MAC} for address in addresses]
     silence = {"method": "nftables", "interfaces": ["v0"], "source": "10.0.0.2"}
     return {
         "ip_local_route": ({**route, "prefixes": prefixes}, {**route, "prefixes": ["{{ item }}"]}),
         "ip_rule": ({**rule, "to": prefixes}, {**rule, "to": ["{{ item }}"]}),
         "fwmark": ({**marks, "vips": prefixes}, {**marks, "vips": ["{{ item }}"]}),
         "ip_address": ({"prefixes": prefixes, "device": "lo"}, None),
-        "static_neighbor": ({"neighbors": neighbors}, None),
+        "static_neighbor": ({"address": addresses, "device": "v0", "mac": MAC}, None),
         "arp_suppress": ({**silence, "vips": prefixes}, None),
     }
 

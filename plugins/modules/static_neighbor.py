@@ -35,8 +35,11 @@ options:
     suboptions:
       address:
         description:
-          - IPv4 or IPv6 address of one host. An address of this host itself is refused.
-        type: str
+          - IPv4 or IPv6 addresses of one host each, of both families if wanted. An entry is made for each. Thousands of
+            them in one list are a quicker task than as many entries of O(neighbors).
+          - An address of this host itself is refused.
+        type: list
+        elements: str
         required: true
       device:
         description: The interface that the neighbour is reached through, or that is answered on. It must exist.
@@ -62,7 +65,8 @@ options:
         default: "117"
   address:
     description: See O(neighbors[].address). Either this or O(neighbors) is required.
-    type: str
+    type: list
+    elements: str
   device:
     description: See O(neighbors[].device). Required with O(address).
     type: str
@@ -101,8 +105,8 @@ EXAMPLES = r"""
   lvs.vipless.static_neighbor:
     purge: true
     neighbors:
-      - {address: 10.0.0.100, device: eth1, mac: "02:00:5e:10:00:21"}
-      - {address: "2001:db8:a::100", device: eth1, mac: "02:00:5e:10:00:21"}
+      - {address: [10.0.0.100, "2001:db8:a::100"], device: eth1, mac: "02:00:5e:10:00:21"}
+      - {address: 10.0.0.110, device: eth1, mac: "02:00:5e:10:00:23"}
 
 - name: Answer neighbour discovery for a VIP that is delivered without an address
   lvs.vipless.static_neighbor:
@@ -149,7 +153,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import
 from ansible_collections.lvs.vipless.plugins.module_utils._model import boot_lines, neighbor, ownership, values
 
 OPTIONS: dict[str, dict[str, Any]] = {
-    "address": {"type": "str", "required": True},
+    "address": {"type": "list", "elements": "str", "required": True},
     "device": {"type": "str", "required": True},
     "mac": {"type": "str"},
     "proxy": {"type": "bool", "default": False},
@@ -164,7 +168,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """The module's work, from options to result."""
     present, purge = params["state"] == "present", params["purge"]
     entries = objects(params, "neighbors", OPTIONS)
-    named = values.distinct((label, neighbor.parse(entry, label, present)) for label, entry in entries)
+    named = values.distinct(pair for label, entry in entries for pair in neighbor.parse(entry, label, present))
     require_interfaces((f"{label}device", entry["device"]) for label, entry in entries)
     file = boot_file(params["file"], "static_neighbor", boot_lines.of_neighbors)
     owner = values.protocol("purge_protocol", params["purge_protocol"])

@@ -95,6 +95,8 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, list[Any]]]] = {
         {"address": "10.0.0.9", "device": "v0", "mac": MAC},
         {
             "address": [
+                [],
+                ["10.0.0.9", "router"],
                 "router",
                 "10.0.0.0/24",
                 "0.0.0.0",
@@ -166,6 +168,15 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, list[Any]]]] = {
             "file": ["arp.conf", "/nowhere/arp.conf"],
         },
     ),
+    "ip_tunnel": (
+        {"name": "tunl9", "local": "10.0.0.2"},
+        {
+            "name": ["a name", "a/b", LONG, "tunl0"],
+            "type": ["sit"],
+            "local": ["rip", "2001:db8:a::2", "10.0.0.0/24"],
+            "remote": ["client", "2001:db8:a::9"],
+        },
+    ),
     "vip_guard": (
         {"vips": [V4]},
         {
@@ -184,7 +195,7 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, list[Any]]]] = {
         {
             "values": [
                 *({}, {"net.ipv4.nope": 1}, {"net": 1}, {"/etc/passwd": 1}, {"net.ipv4.ip_forward": True}),
-                *({"net.ipv4.ip_forward": [1]}, {"net.ipv4.route.flush": 1}, {"net.ipv4.conf.nope0.arp_ignore": 1}),
+                *({"net.ipv4.ip_forward": [1]}, {"net.ipv4.route.flush": 1}, {"net.ipv4.conf.v0.nope": 1}),
             ],
             "file": ["x.conf", "/nowhere/x.conf"],
         },

@@ -146,6 +146,18 @@ def test_bad_input_is_one_clear_error_and_no_change(netns: Namespace, change: di
 def test_an_entry_named_twice_is_an_error(netns: Namespace) -> None:
     with pytest.raises(BadInput, match=r"neighbors\[1\].* names the same object as neighbors\[0\]"):
         netns.call("static_neighbor", neighbors=[ONE, {**ONE, "mac": OTHER_MAC}])
+    with pytest.raises(BadInput, match=r"^address\[2\]: .* names the same object as address\[0\]"):
+        netns.call("static_neighbor", **{**ONE, "address": ["10.0.0.9", "10.0.0.8", "10.0.0.9"]})
+
+
+def test_many_addresses_have_one_mac(netns: Namespace) -> None:
+    many = {"address": ["10.0.0.8", "2001:db8:a::8", "198.51.100.8"], "device": "v0", "mac": MAC}
+    predicted = netns.call("static_neighbor", check=True, **many)
+    assert netns.call("static_neighbor", **many) == predicted
+    assert {entry["dst"]: entry["lladdr"] for entry in shown(netns)} == dict.fromkeys(many["address"], MAC)
+    assert not netns.call("static_neighbor", **many)["changed"]
+    netns.call("static_neighbor", **{**many, "address": ["10.0.0.8"]}, state="absent")
+    assert {entry["dst"] for entry in shown(netns)} == {"2001:db8:a::8", "198.51.100.8"}
 
 
 @pytest.mark.parametrize("address", ["10.0.0.2", "2001:db8:a::2"])

@@ -48,9 +48,9 @@ def plan(current: list[Entry], *services: dict[str, Any], **options: Any) -> Pla
 
 MARKED = service(fwmark="0x10001", family="ipv4", destinations=[server("10.0.0.11")])
 FOUND: list[Entry] = [
-    Destination(MARK, "10.0.0.11", 0, ipvs.DIRECT, 9, upper_threshold=5),
-    Destination(MARK, "10.0.0.12", 0, ipvs.DIRECT, 1),
-    Destination(WEB, "2001:db8:a::11", 80, ipvs.DIRECT, 1),
+    Destination(MARK, "10.0.0.11", 0, ipvs.DIRECT, 9, upper_threshold=5).sound(),
+    Destination(MARK, "10.0.0.12", 0, ipvs.DIRECT, 1).sound(),
+    Destination(WEB, "2001:db8:a::11", 80, ipvs.DIRECT, 1).sound(),
     Service(MARK, "rr", None, "32", flags=0x8, engine="sip"),
     Service(WEB, "rr", None, "128"),
 ]
@@ -102,7 +102,7 @@ def test_steps(options: dict[str, Any], steps: list[str]) -> None:
 def test_an_edit_keeps_what_was_not_asked_for() -> None:
     edits = dict(plan(FOUND, MARKED).edits())
     assert edits[FOUND[3]] == Service(MARK, "wlc", None, "32", flags=0x8, engine="sip")
-    assert edits[FOUND[0]] == Destination(MARK, "10.0.0.11", 0, ipvs.DIRECT, 1, upper_threshold=5)
+    assert edits[FOUND[0]] == Destination(MARK, "10.0.0.11", 0, ipvs.DIRECT, 1, upper_threshold=5).sound()
 
 
 def test_destinations_that_are_not_given_are_left_alone() -> None:

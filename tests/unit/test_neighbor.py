@@ -24,6 +24,7 @@ def test_addresses(text: str) -> None:
     nobody = found.is_unspecified or (found.version == 4 and int(found) >> 24 == 0)
     if nobody or found.is_loopback or found.is_multicast or text == "255.255.255.255":
         with pytest.raises(BadInput, match="is not the address of one host"):
-            neighbor.parse({**OPTIONS, "address": text}, "", True)
+            neighbor.parse({**OPTIONS, "address": [text]}, "", True)
     else:
-        assert neighbor.parse({**OPTIONS, "address": text}, "", True).address == str(found)
+        ((_label, entry),) = neighbor.parse({**OPTIONS, "address": [text]}, "", True)
+        assert entry.address == str(found)

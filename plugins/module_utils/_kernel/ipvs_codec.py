@@ -136,7 +136,7 @@ def decode_destination(service: ServiceId, data: bytes) -> Destination:
         tunnel_type=found.get(_TUNNEL_TYPE, b"\0")[0],
         tunnel_port=_BE16.unpack(found.get(_TUNNEL_PORT, b"\0\0"))[0],
         tunnel_flags=_U16.unpack(found.get(_TUNNEL_FLAGS, b"\0\0"))[0],
-    )
+    ).sound()
 
 
 class Destinations:

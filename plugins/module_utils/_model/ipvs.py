@@ -95,6 +95,10 @@ class Destination(NamedTuple):
         """Identity: address and port within the service."""
         return self[:3]
 
+    def sound(self) -> Destination:
+        """Without what the kernel keeps of a tunnel that this was once: it means nothing to another forwarding."""
+        return self if self.forwarding == TUNNEL else self._replace(tunnel_type=0, tunnel_port=0, tunnel_flags=0)
+
     @property
     def line(self) -> str:
         words = [self.service.line, "server", endpoint(self.address, self.port)]
@@ -128,7 +132,7 @@ def keep_found(wanted: Entry, found: Entry, keep_weights: bool) -> Entry:
         )
     if isinstance(wanted, Destination) and isinstance(found, Destination):
         asked = [has if want is None else want for want, has in zip(wanted, found)]
-        target = Destination._make(asked)
+        target = Destination._make(asked).sound()
         return target._replace(weight=found.weight) if keep_weights else target
     return wanted
 

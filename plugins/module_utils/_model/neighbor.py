@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
@@ -44,11 +44,10 @@ class Neighbor(NamedTuple):
         return " ".join(words)
 
 
-def parse(options: Mapping[str, Any], label: str, present: bool) -> Neighbor:
-    """The entry that the module's options ask for. One that is to go needs no MAC."""
-    family, address = plain.address(label + "address", options["address"])
-    if _NO_HOST.match(address):
-        raise BadInput(label + "address", address, "is not the address of one host on a link.")
+def parse(options: Mapping[str, Any], label: str, present: bool) -> list[tuple[str, Neighbor]]:
+    """The entries that the module's options ask for, each with what names it in a message. One that is to go needs no
+    MAC."""
+    addresses = _addresses(options["address"], label)
     if options["device"] is None:
         raise BadInput(label + "device", None, "is missing: name the interface.")
     device = values.interface(label + "device", options["device"])
@@ -60,7 +59,22 @@ def parse(options: Mapping[str, Any], label: str, present: bool) -> Neighbor:
     if present and not proxy and mac is None:
         raise BadInput(label + "mac", None, "is missing: give the neighbour's MAC, or proxy: true.")
     protocol = values.protocol(label + "protocol", options["protocol"])
-    return Neighbor(family, address, device, proxy, _mac(label + "mac", mac) if mac is not None else "", protocol)
+    mac = _mac(label + "mac", mac) if mac is not None else ""
+    return [(name, Neighbor(*address, device, proxy, mac, protocol)) for name, address in addresses]
+
+
+def _addresses(texts: Sequence[str], label: str) -> list[tuple[str, tuple[int, str]]]:
+    """Family and address of each, with what names its entry: the address, where there are several."""
+    if not texts:
+        raise BadInput(label + "address", texts, "is empty: name at least one address.")
+    found = []
+    for place, text in enumerate(texts):
+        option = f"{label}address[{place}]" if len(texts) > 1 else f"{label}address"
+        family, address = plain.address(option, text)
+        if _NO_HOST.match(address):
+            raise BadInput(option, address, "is not the address of one host on a link.")
+        found.append((option if len(texts) > 1 else label, (family, address)))
+    return found
 
 
 def _mac(option: str, text: str) -> str:

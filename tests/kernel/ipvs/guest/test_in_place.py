@@ -101,6 +101,19 @@ def test_what_was_set_can_be_taken_back(netns: Namespace) -> None:
     assert listed(netns) == meant([{**plain, "scheduler": "sh"}])
 
 
+def test_nothing_is_left_of_a_tunnel(netns: Namespace) -> None:
+    service, destination = pair()
+    tunnel = {"forwarding": "tunnel", "tunnel_type": "gre", "tunnel_checksum": "csum"}
+    netns.call("ipvs_service", **service, destinations=[{**destination, **tunnel}])
+    line = f"ipv4 tcp {VIP}:{service['port']} server {RIP}:{service['port']}"
+    assert netns.call("ipvs_service", **service, destinations=[destination])["changes"] == [
+        f"change {line} tunnel weight 1 tunnel-type gre tunnel-checksum csum to {line} masquerade weight 1"
+    ]
+    # The kernel has forgotten it too: a tunnel of no kind is one of ipip.
+    ipvsadm(netns, f"-e -t {VIP}:{service['port']} -r {RIP}:{service['port']} -i")
+    assert listed(netns) == meant([{**service, "destinations": [{**destination, "forwarding": "tunnel"}]}])
+
+
 def test_what_identifies_a_destination_makes_another(netns: Namespace) -> None:
     service, destination = pair()
     netns.call("ipvs_service", **service, destinations=[destination])
