@@ -24,8 +24,7 @@ def director(declared: Sequence[services.Service], bit: int, told: Reading) -> I
     yield findings.unchanged("marks", told["marks"], "packets for the VIPs are marked as declared", todo, blocks=True)
     questions = findings.asked(declared, bit, interfaces, told["sources"])
     yield from findings.delivered(questions, told["delivery"]["packets"], todo)
-    ipvs = told["ipvs"]
-    yield from findings.balanced(declared, bit, ipvs["configuration"], ipvs["loaded"], _DIRECTOR)
+    yield from findings.balanced(declared, bit, told["ipvs"], _DIRECTOR, keep_weights=told["keep_weights"])
     yield findings.settings(told["sysctls"], around, _DIRECTOR)
     routed = [service.name for service in declared if service.forwarding == "masquerade"]
     closed = [name for name in interfaces if not around["interfaces"].get(name, {}).get("forwarding", 1)]
