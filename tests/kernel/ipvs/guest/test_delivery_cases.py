@@ -181,6 +181,24 @@ def test_the_directors_own_requests(hosts: Cluster, way: str) -> None:
         assert bool(probes.asked(hosts.director, VIP, beside=REALSERVERS[4][0])) == answered
 
 
+def test_a_backup_takes_what_the_other_director_balances_to_it(hosts: Cluster) -> None:
+    """With backup_only, what IPVS would balance once more goes to the host itself, as long as it is a backup."""
+    backup = {"role": "backup", "interface": "v0", "id": 7}
+    only = ("sysctl", {"values": {"net.ipv4.vs.backup_only": 1}})
+    steps = [marks(4), by_mark(4), *BY_INTERFACE[2:], local(VIP)]
+    with applied(hosts.director, steps), probes.daemon(hosts.director, "director"):
+        hosts.director.call("ipvs_config", daemons=[backup])
+        try:
+            found = [probes.balanced(hosts)]
+            with applied(hosts.director, [only]):
+                found.append(probes.balanced(hosts))
+        finally:
+            hosts.director.call("ipvs_config", daemons=[])
+        with applied(hosts.director, [only]):
+            found.append(probes.balanced(hosts))
+    assert found == ["yes", "{'director': 4}", "yes"]
+
+
 def test_a_router_with_the_vip_on_its_link_needs_the_directors_mac(hosts: Cluster) -> None:
     (link,) = hosts.director.ip_json("link show dev v0")
     on_link = ("ip_route", {"prefixes": [VIP], "device": "lan"})
