@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import network
-from lab.accelerator import QEMU, Accelerator
+from lab import emulator, network
+from lab.accelerator import Accelerator
+from lab.emulator import QEMU
 from lab.image import Image
 from lab.process import command_lines, run
 from lab.settings import Settings
@@ -90,8 +91,8 @@ class Guest:
 
     def start(self, *extra: str) -> None:
         """Start QEMU in the lab's namespace; returns once the machine runs."""
-        argv = [*network.enter(self.settings), QEMU, *self._backends(), *self.hardware(), *extra]
-        run(argv, timeout=_START_SECONDS)
+        qemu = [*network.enter(self.settings), emulator.program(self.settings)]
+        run([*qemu, *self._backends(), *self.hardware(), *extra], timeout=_START_SECONDS)
 
     def running(self) -> bool:
         return self.name in running(self.settings, [self.name])
