@@ -72,7 +72,9 @@ class Guest:
     def _kernel_command_line(self) -> str:
         # net.ifnames=0 leaves cards the kernel's names (eth0, eth1), which the .link files then confirm.
         identity = f"systemd.hostname={self.name} systemd.machine_id={self.host.machine_id}"
-        return f"root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 {identity}"
+        # Not by networkd, whose setting for it acts on the host in Debian 12 and on an interface in Debian 13.
+        forwarding = " sysctl.net.ipv4.ip_forward=1 sysctl.net.ipv6.conf.all.forwarding=1" if self.host.forwards else ""
+        return f"root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 {identity}{forwarding}"
 
     def _backends(self) -> list[str]:
         """Return QEMU's arguments for what the hardware is connected to on this machine."""
