@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from pathlib import Path
+from typing import Any
 
 import kernel_modules
 import pytest
@@ -32,7 +34,7 @@ def test_networkd_deletes_rules_and_leaves_local_routes(settings: str, left: boo
         call("ip_rule", **RULE)
         call("ip_local_route", **ROUTES)
         _restart("systemd-networkd")
-        assert call("ip_rule", check=True, **RULE)["changed"] != left
+        assert _goes("ip_rule", RULE) != left
         assert not call("ip_local_route", check=True, **ROUTES)["changed"]
     finally:
         DROP_IN.unlink()
@@ -62,6 +64,16 @@ def test_what_ip_vs_brings_along(unloaded: Namespace) -> None:
     assert size.stat().st_mode & 0o222 == 0
     assert "size=1024" in ipvsadm(unloaded, "-Ln")
     kernel_modules.unload()
+
+
+def _goes(module: str, options: dict[str, Any]) -> bool:
+    """Whether it is gone a moment later: networkd of Debian 13 says that it is up before it configures interfaces."""
+    end = time.monotonic() + 5
+    while not call(module, check=True, **options)["changed"]:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.2)
+    return True
 
 
 def _restart(name: str) -> None:
