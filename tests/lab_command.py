@@ -23,7 +23,8 @@ class LabCommand:
 
     def __init__(self, variables: Mapping[str, str], checkout: Path = CHECKOUT) -> None:
         self.variables = {**variables, "LVS_LAB_NAME": NAME, "PYTHONPATH": str(checkout / "molecule")}
-        self.settings = settings.Settings(NAME, Path(variables["LVS_LAB_CACHE"]), "auto", checkout)
+        release = variables.get("LVS_LAB_RELEASE") or settings.RELEASES[0]
+        self.settings = settings.Settings(NAME, Path(variables["LVS_LAB_CACHE"]), "auto", checkout, release)
 
     def begin(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

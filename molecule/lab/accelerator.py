@@ -7,12 +7,12 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab import emulator
 from lab.console import say
 from lab.image import Image
-from lab.process import boot_id, run
+from lab.process import boot_id
 from lab.settings import Settings
 
-QEMU = "qemu-system-x86_64"
 _KVM_DEVICE = Path("/dev/kvm")
 # A machine with KVM needs two seconds; one that only pretends to have it hangs for ever.
 _PROBE_SECONDS = 15.0
@@ -33,22 +33,19 @@ KVM = Accelerator("kvm", ("-accel", "kvm", "-cpu", "host"), 120)
 TCG = Accelerator("tcg", ("-accel", "tcg,thread=multi", "-cpu", "qemu64,-svm"), 420)
 
 
-def qemu_version() -> str:
-    return run([QEMU, "--version"]).splitlines()[0]
-
-
 def choose(settings: Settings, image: Image) -> Accelerator:
     """Return the accelerator of this machine; KVM is probed once per boot, QEMU and image."""
     if settings.accelerator != "auto":
         return KVM if settings.accelerator == "kvm" else TCG
     if not _KVM_DEVICE.exists():
         return TCG
-    record = settings.cache / "kvm.json"
-    circumstances = [boot_id(), qemu_version(), image.key]
+    qemu = emulator.program(settings)
+    record = settings.cache / f"kvm-{settings.release}.json"
+    circumstances = [boot_id(), emulator.version(qemu), image.key]
     known = _read(record)
     if known.get("circumstances") != circumstances:
         say("trying whether KVM really boots a guest here…")
-        usable = boots(QEMU, KVM, image, _PROBE_SECONDS)
+        usable = boots(qemu, KVM, image, _PROBE_SECONDS)
         say("it does: guests run on KVM" if usable else "it does not: guests are emulated (TCG), which takes minutes")
         known = {"circumstances": circumstances, "usable": usable}
         record.write_text(json.dumps(known), encoding="utf-8")

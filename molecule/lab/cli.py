@@ -36,7 +36,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lab",
         description="Virtual machines of an LVS cluster in a network namespace of their own.",
-        epilog="Environment: LVS_LAB_NAME (lvslab), LVS_LAB_CACHE (~/.cache/lvs-vipless), LVS_LAB_ACCEL (auto).",
+        epilog="Environment: LVS_LAB_NAME (lvslab), LVS_LAB_CACHE (~/.cache/lvs-vipless), LVS_LAB_ACCEL (auto), "
+        "LVS_LAB_RELEASE (bookworm).",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("check", help="say what this machine lacks")

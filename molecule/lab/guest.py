@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import network
-from lab.accelerator import QEMU, Accelerator
+from lab import emulator, network
+from lab.accelerator import Accelerator
+from lab.emulator import QEMU
 from lab.image import Image
 from lab.process import command_lines, run
 from lab.settings import Settings
@@ -71,7 +72,9 @@ class Guest:
     def _kernel_command_line(self) -> str:
         # net.ifnames=0 leaves cards the kernel's names (eth0, eth1), which the .link files then confirm.
         identity = f"systemd.hostname={self.name} systemd.machine_id={self.host.machine_id}"
-        return f"root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 {identity}"
+        # Not by networkd, whose setting for it acts on the host in Debian 12 and on an interface in Debian 13.
+        forwarding = " sysctl.net.ipv4.ip_forward=1 sysctl.net.ipv6.conf.all.forwarding=1" if self.host.forwards else ""
+        return f"root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 {identity}{forwarding}"
 
     def _backends(self) -> list[str]:
         """Return QEMU's arguments for what the hardware is connected to on this machine."""
@@ -90,8 +93,8 @@ class Guest:
 
     def start(self, *extra: str) -> None:
         """Start QEMU in the lab's namespace; returns once the machine runs."""
-        argv = [*network.enter(self.settings), QEMU, *self._backends(), *self.hardware(), *extra]
-        run(argv, timeout=_START_SECONDS)
+        qemu = [*network.enter(self.settings), emulator.program(self.settings)]
+        run([*qemu, *self._backends(), *self.hardware(), *extra], timeout=_START_SECONDS)
 
     def running(self) -> bool:
         return self.name in running(self.settings, [self.name])

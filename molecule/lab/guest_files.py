@@ -6,7 +6,7 @@ carries the host's name and machine id.
 
 from __future__ import annotations
 
-from lab.topology import HOSTS, MANAGEMENT, MANAGEMENT_INTERFACE, Host, Interface
+from lab.topology import HOSTS, MANAGEMENT, MANAGEMENT_INTERFACE, Interface
 
 _SSHD = """\
 PermitRootLogin prohibit-password
@@ -98,7 +98,7 @@ def guest_files(authorized_key: str) -> dict[str, str]:
         for interface in host.interfaces:
             base = f"/etc/systemd/network/10-{host.name}-{interface.name}"
             files[f"{base}.link"] = _link(interface)
-            files[f"{base}.network"] = _network(host, interface)
+            files[f"{base}.network"] = _network(interface)
     return files
 
 
@@ -115,14 +115,12 @@ def _link(interface: Interface) -> str:
     return f"[Match]\nMACAddress={interface.mac}\n\n[Link]\nName={interface.name}\n"
 
 
-def _network(host: Host, interface: Interface) -> str:
+def _network(interface: Interface) -> str:
     lines = ["[Match]", f"MACAddress={interface.mac}", "", "[Network]", "IPv6AcceptRA=no"]
     # Duplicate address detection would keep an address unusable for a second or more, at a different time each boot.
     lines.append("IPv6DuplicateAddressDetection=0")
     if interface.name == MANAGEMENT_INTERFACE:
         lines.append("LinkLocalAddressing=no")
-    elif host.forwards:
-        lines.append("IPForward=yes")
     lines += [f"Address={address}" for address in interface.addresses]
     lines += [f"Gateway={gateway}" for gateway in interface.gateways]
     return "\n".join(lines) + "\n"

@@ -6,15 +6,11 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab import apt_sources
+from lab.bootstrap import bootstrap, work_folder
 from lab.console import say
 from lab.errors import LabError
 from lab.guest_files import DISABLED_UNITS, ENABLED_UNITS, MASKED_UNITS, guest_files
@@ -22,10 +18,8 @@ from lab.lock import exclusive
 from lab.process import run
 from lab.settings import Settings
 
-RELEASE = "bookworm"
 DISK_SIZE = "2G"
 _KEPT_SECONDS = 30 * 24 * 3600
-_PROGRESS_SECONDS = 20.0
 # Every package a role, a test or a demonstration asks for: guests reach no mirror.
 PACKAGES = (
     "linux-image-cloud-amd64",
@@ -79,7 +73,7 @@ class Image:
 
 def wanted(settings: Settings) -> Image:
     """Return the image of this checkout's recipe, whether it is built or not."""
-    key = _key(guest_files(_authorized_key(settings)))
+    key = _key(settings.release, guest_files(_authorized_key(settings)))
     return Image(key, settings.images / key)
 
 
@@ -107,8 +101,8 @@ def _authorized_key(settings: Settings) -> str:
     return public.read_text(encoding="ascii").strip()
 
 
-def _key(files: dict[str, str]) -> str:
-    recipe = [RELEASE, DISK_SIZE, PACKAGES, _LEFT_OUT, _setup_script(), files]
+def _key(release: str, files: dict[str, str]) -> str:
+    recipe = [release, DISK_SIZE, PACKAGES, _LEFT_OUT, _setup_script(), files]
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -129,11 +123,12 @@ def _setup_script() -> str:
 
 
 def _build(settings: Settings, image: Image, files: dict[str, str], lock: int) -> None:
-    say("building the guest image from Debian packages (one to three minutes, once)…")
+    say(f"building the image of {settings.release} guests from Debian packages (one to three minutes, once)…")
     started = time.monotonic()
-    with _work_folder(settings.images) as work:
+    with work_folder(settings.images) as work:
         root = work / "root"
-        _bootstrap(root, work, lock)
+        options = [f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT]
+        bootstrap(settings.release, "minbase", PACKAGES, root, lock, options)
         _install_files(root, files)
         run(["chroot", str(root), "/bin/sh", "-c", _setup_script()])
         result = work / "image"
@@ -149,64 +144,6 @@ def _forget_old(images: Path) -> None:
     for folder in images.iterdir():
         if folder.is_dir() and time.time() - folder.stat().st_mtime > _KEPT_SECONDS:
             shutil.rmtree(folder)
-
-
-@contextmanager
-def _work_folder(parent: Path) -> Iterator[Path]:
-    """Yield a fresh folder beside the images, gone afterwards; what a killed build left goes first."""
-    for stale in parent.glob("build-*"):
-        _remove_tree(stale)
-    work = Path(tempfile.mkdtemp(prefix="build-", dir=parent))
-    try:
-        yield work
-    finally:
-        _remove_tree(work)
-
-
-def _remove_tree(folder: Path) -> None:
-    """Remove a root filesystem, but never through a mount (the host's /sys or /dev) that a killed build left in it."""
-    mounts = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
-    inside = [mount.split()[1] for mount in mounts if mount.split()[1].startswith(f"{folder}/")]
-    if inside:
-        raise LabError(f"{inside[0]} is still mounted, left by a build that was killed: unmount it, then try again.")
-    shutil.rmtree(folder)
-
-
-def _bootstrap(root: Path, work: Path, lock: int) -> None:
-    source_list = work / "sources.list"
-    source_list.write_text("".join(f"{source.line()}\n" for source in apt_sources.sources(RELEASE)), encoding="utf-8")
-    options = [f"--aptopt={option}" for option in apt_sources.transport_options()]
-    options += [f"--dpkgopt=path-exclude={path}" for path in _LEFT_OUT]
-    argv = ["mmdebstrap", "--mode=root", "--format=directory", "--variant=minbase", f"--include={','.join(PACKAGES)}"]
-    _run_with_progress([*argv, *options, RELEASE, str(root), str(source_list)], work / "mmdebstrap.log", lock)
-
-
-def _run_with_progress(argv: list[str], log: Path, lock: int) -> None:
-    started = time.monotonic()
-    with log.open("w", encoding="utf-8") as output:
-        process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, pass_fds=(lock,)
-        )
-        while (status := _ended(process)) is None:
-            say(f"  … {time.monotonic() - started:.0f} s: {_tail(log, 1)}")
-    if status != 0:
-        complaint = "mmdebstrap could not build the guest image (can this machine install packages?)"
-        raise LabError(f"{complaint}:\n{_tail(log, 15)}")
-
-
-def _ended(process: subprocess.Popen[bytes]) -> int | None:
-    try:
-        return process.wait(timeout=_PROGRESS_SECONDS)
-    except subprocess.TimeoutExpired:
-        return None
-    except KeyboardInterrupt:
-        # The terminal interrupts mmdebstrap too: let it unmount what it mounted before its folder is removed.
-        process.wait()
-        raise
-
-
-def _tail(log: Path, count: int) -> str:
-    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
 
 
 def _install_files(root: Path, files: dict[str, str]) -> None:

@@ -53,7 +53,7 @@ def restore(settings: Settings) -> None:
         if now is None or not names:
             raise LabError(f"The lab {settings.name} is not up: run `up`.")
         if the_image.key != now.image:
-            raise LabError(f"The lab {settings.name} runs an image of an older recipe: run `up` to replace it.")
+            raise LabError(f"The lab {settings.name} runs another recipe's or release's image: run `up` to replace it.")
         chosen = accelerator.choose(settings, the_image)
         _take_back(settings, [Guest(settings, HOSTS[name], the_image, chosen) for name in names])
 

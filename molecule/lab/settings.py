@@ -13,6 +13,8 @@ DEFAULT_NAME = "lvslab"
 _NAME = re.compile(r"lvslab[a-z0-9-]{0,24}")
 _RUN_ROOT = Path("/run/lvs-vipless")
 _ACCELERATORS = ("auto", "kvm", "tcg")
+# Of Debian, which guests are made of; the first is the default.
+RELEASES = ("bookworm", "trixie")
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,14 @@ class Settings:
 
     name: of the lab and its network namespace. cache: images, snapshots and the ssh key, kept between runs.
     accelerator: ``auto`` probes KVM, the others take it as said. owner: the checkout that runs the lab.
+    release: of Debian, which the guests are made of.
     """
 
     name: str
     cache: Path
     accelerator: str
     owner: Path
+    release: str = RELEASES[0]
 
     @property
     def run(self) -> Path:
@@ -50,6 +54,10 @@ class Settings:
         return self.cache / "images"
 
     @property
+    def emulators(self) -> Path:
+        return self.cache / "qemu"
+
+    @property
     def ssh_key(self) -> Path:
         return self.cache / "ssh" / "id_ed25519"
 
@@ -63,19 +71,28 @@ class Settings:
 
 
 def from_environment() -> Settings:
-    """Read LVS_LAB_NAME, LVS_LAB_CACHE and LVS_LAB_ACCEL."""
+    """Read LVS_LAB_NAME, LVS_LAB_CACHE, LVS_LAB_ACCEL and LVS_LAB_RELEASE."""
     name = os.environ.get("LVS_LAB_NAME") or DEFAULT_NAME
     if not _NAME.fullmatch(name):
         raise LabError(
             f"LVS_LAB_NAME={name!r} does not name a lab: it must begin with {DEFAULT_NAME!r}, "
             "followed by at most 24 lower-case letters, digits or hyphens."
         )
-    accelerator = os.environ.get("LVS_LAB_ACCEL") or "auto"
-    if accelerator not in _ACCELERATORS:
-        raise LabError(f"LVS_LAB_ACCEL={accelerator!r} is not one of {', '.join(_ACCELERATORS)}.")
     return Settings(
-        name=name, cache=cache_directory(), accelerator=accelerator, owner=Path(__file__).resolve().parents[2]
+        name=name,
+        cache=cache_directory(),
+        accelerator=_choice("LVS_LAB_ACCEL", _ACCELERATORS),
+        owner=Path(__file__).resolve().parents[2],
+        release=_choice("LVS_LAB_RELEASE", RELEASES),
     )
+
+
+def _choice(variable: str, values: tuple[str, ...]) -> str:
+    """Return the variable's value, the first of those it may have where it is not set."""
+    value = os.environ.get(variable) or values[0]
+    if value not in values:
+        raise LabError(f"{variable}={value!r} is not one of {', '.join(values)}.")
+    return value
 
 
 def cache_directory() -> Path:

@@ -11,7 +11,7 @@ import json
 import os
 from pathlib import Path
 
-from lab.accelerator import qemu_version
+from lab import emulator
 from lab.errors import LabError
 from lab.guest import Guest
 from lab.process import run
@@ -24,7 +24,8 @@ _SECONDS = 120.0
 
 def _master(guest: Guest) -> Path:
     """Name the master copy by what a snapshot depends on: image, QEMU, virtual hardware, neighbours it remembers."""
-    facts = [qemu_version(), guest.hardware(), CONTROLLER_MAC]
+    qemu = emulator.program(guest.settings)
+    facts = [emulator.version(qemu), guest.hardware(), CONTROLLER_MAC]
     circumstances = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
     return guest.image.folder / "snapshots" / f"{guest.name}-{circumstances}.qcow2"
 

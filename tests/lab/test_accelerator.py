@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import accelerator, image
+from lab import accelerator, emulator, image
 from lab.accelerator import KVM, TCG
 from lab.image import Image
 from lab_command import LabCommand
@@ -20,7 +20,7 @@ def built(the_lab: LabCommand) -> Image:
 
 
 def test_the_probe_sees_a_guest_that_boots(built: Image) -> None:
-    assert accelerator.boots(accelerator.QEMU, TCG, built, 120)
+    assert accelerator.boots(emulator.QEMU, TCG, built, 120)
 
 
 def test_the_probe_gives_up_on_a_guest_that_hangs(built: Image, tmp_path: Path) -> None:

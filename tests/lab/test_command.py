@@ -44,7 +44,12 @@ def test_each_missing_thing_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("LVS_LAB_NAME", "systemd"), ("LVS_LAB_NAME", "lvslab/.."), ("LVS_LAB_ACCEL", "xen")],
+    [
+        ("LVS_LAB_NAME", "systemd"),
+        ("LVS_LAB_NAME", "lvslab/.."),
+        ("LVS_LAB_ACCEL", "xen"),
+        ("LVS_LAB_RELEASE", "woody"),
+    ],
 )
 def test_a_bad_setting_is_named(the_lab: LabCommand, variable: str, value: str) -> None:
     done = the_lab.attempt("status", **{variable: value})

@@ -1,7 +1,7 @@
 """The tests of the folder guest, run inside a lab guest: its kernel has ip_vs, this machine's may not.
 
-They run with Debian's pyroute2, which the guest has, with the newest, which this machine has, and with those of other
-distributions.
+On Debian 12 they run with Debian's pyroute2, which the guest has, with the newest, which this machine has, and with
+those of other distributions; on Debian 13 with its own.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +30,7 @@ HOST = "director1"
 LAB_NAME = "lvslab-ipvs"
 
 FOLDER = Path("/root/lvs-vipless")
-# Debian 13's and Ubuntu 24.04's. Debian 12's, which the guest has, is 0.7.2.
+# Debian 13's and Ubuntu 24.04's. Debian 12's, which its guest has, is 0.7.2.
 OTHER_PYROUTE2 = ("0.7.7", "0.7.11")
 PYROUTE2 = {
     "debian": Path("/usr/lib/python3/dist-packages"),
@@ -53,15 +54,41 @@ ONCE = (
     "test_under_load",
     "test_what_others_do",
 )
-ONCE_WITH = "newest"
-PAIRS = [(version, test) for version in PYROUTE2 for test in TESTS if version == ONCE_WITH or not test.startswith(ONCE)]
+# Of these, what a release's kernel, systemd and nftables decide.
+OF_THE_RELEASE = ("test_boot_unit", "test_delivery_matrix", "test_what_others_do")
+
+
+class Row(NamedTuple):
+    """A run of the tests: the guest's release of Debian, the pyroute2, and the files of tests that are left out."""
+
+    release: str
+    pyroute2: str
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def profile(self) -> str:
+        """How many examples of a property: as many as asked for in the run that leaves nothing out."""
+        return "brief" if self.left_out else os.environ.get("LVS_PROFILE", "ci")
+
+
+ROWS = (
+    *(Row("bookworm", version, () if version == "newest" else ONCE) for version in PYROUTE2),
+    Row("trixie", "debian", tuple(name for name in ONCE if name not in OF_THE_RELEASE)),
+)
+PAIRS = [
+    pytest.param(row, test, id=f"{row.release}-{row.pyroute2}-{test}")
+    for row in ROWS
+    for test in TESTS
+    if test.partition("::")[0] not in row.left_out
+]
 
 
 class Guest:
     """The lab's one host that these tests need."""
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: Tools, release: str) -> None:
         self._tools = tools
+        self._release = release
 
     def lab(self, *arguments: str) -> None:
         self._tools.watch("lab", self._command(*arguments), CHECKOUT, **self._variables())
@@ -83,7 +110,8 @@ class Guest:
         return ["python", "-m", "lab", *arguments]
 
     def _variables(self) -> dict[str, str]:
-        return {"LVS_LAB_NAME": LAB_NAME, "PYTHONPATH": str(CHECKOUT / "molecule")}
+        places = {"LVS_LAB_NAME": LAB_NAME, "PYTHONPATH": str(CHECKOUT / "molecule")}
+        return {**places, "LVS_LAB_RELEASE": self._release}
 
 
 class Case(NamedTuple):
@@ -94,14 +122,20 @@ class Case(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def guest(tools: Tools, machine: environment.Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guest]:
-    """A clean guest that holds the collection and the tests."""
-    bundle = tmp_path_factory.mktemp("guest") / "bundle.tar"
+def bundle(tools: Tools, machine: environment.Environment, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The collection, the tests and every pyroute2 that a guest does not have, in one file."""
+    file = tmp_path_factory.mktemp("guest") / "bundle.tar"
     libraries = {version: fetched(tools, machine, version) for version in OTHER_PYROUTE2}
     libraries["newest"] = package("pyroute2")
     folders = {f"{version}/pyroute2": folder for version, folder in libraries.items()}
-    pack(bundle, {GUEST_TESTS.name: GUEST_TESTS, **folders})
-    made = Guest(tools)
+    pack(file, {GUEST_TESTS.name: GUEST_TESTS, **folders})
+    return file
+
+
+@contextmanager
+def guest(tools: Tools, release: str, bundle: Path) -> Iterator[Guest]:
+    """A clean guest of a release that holds the bundle."""
+    made = Guest(tools, release)
     # Refused where another checkout runs this lab, which is then not ours to end.
     made.lab("up", "--hosts", HOST, "--clean")
     try:
@@ -112,26 +146,30 @@ def guest(tools: Tools, machine: environment.Environment, tmp_path_factory: pyte
 
 
 Report = dict[str, list[Case]]
-"""Every case that ran with one pyroute2, by test."""
+"""Every case of a row, by test."""
 
 
 @pytest.fixture(scope="session")
-def report(guest: Guest) -> Callable[[str], Report]:
-    """What gives the report of a version. Each runs once, in whatever order pytest asks for them."""
-    return cache(lambda version: reported(guest, version))
+def report(tools: Tools, bundle: Path) -> Callable[[Row], Report]:
+    """What gives the report of a row. Each runs once, in whatever order pytest asks for them."""
+
+    def made(row: Row) -> Report:
+        with guest(tools, row.release, bundle) as host:
+            return reported(host, row)
+
+    return cache(made)
 
 
-def reported(guest: Guest, version: str) -> Report:
-    library = PYROUTE2[version]
-    result = f"{FOLDER}/{version}.xml"
-    left_out = " ".join(f"--ignore=guest/{name}.py" for name in ONCE) if version != ONCE_WITH else ""
+def reported(guest: Guest, row: Row) -> Report:
+    library = PYROUTE2[row.pyroute2]
+    result = f"{FOLDER}/{row.pyroute2}.xml"
+    left_out = " ".join(f"--ignore=guest/{name}.py" for name in row.left_out)
     search = f"{library}:{FOLDER}:{FOLDER}/guest"
-    profile = os.environ.get("LVS_PROFILE", "ci") if version == ONCE_WITH else "brief"
     # Exit status 1 says that tests failed, which the report tells better; beyond that there is no report.
     guest.watch(
-        f"pyroute2 {version}",
+        f"{row.release} pyroute2 {row.pyroute2}",
         f"cd {FOLDER} && PYTHONPATH={search} LVS_EXPECTED_PYROUTE2={library} PYTHONUNBUFFERED=1"
-        f" LVS_PROFILE={profile} python3 -m pytest"
+        f" LVS_PROFILE={row.profile} python3 -m pytest"
         f" --import-mode=importlib -p no:cacheprovider --junit-xml={result} {left_out} guest || test $? = 1",
     )
     cases: Report = {}
@@ -145,9 +183,9 @@ def reported(guest: Guest, version: str) -> Report:
     return cases
 
 
-@pytest.mark.parametrize(("version", "test"), PAIRS)
-def test_in_guest(report: Callable[[str], Report], version: str, test: str) -> None:
-    cases = report(version).get(test)
+@pytest.mark.parametrize(("row", "test"), PAIRS)
+def test_in_guest(report: Callable[[Row], Report], row: Row, test: str) -> None:
+    cases = report(row).get(test)
     assert cases, f"{test} did not run"
     troubles = [f"{case.name}\n{case.trouble}" for case in cases if case.trouble]
     if troubles:

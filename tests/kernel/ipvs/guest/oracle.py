@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import platform
 import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,7 +15,9 @@ from namespace import Namespace
 ServiceKey = tuple[str, ...]
 Services = dict[ServiceKey, dict[str, Any]]
 
-SCHEDULERS = "dh, fo, lblc, lblcr, lc, mh, nq, ovf, rr, sed, sh, wlc, wrr"
+# Debian builds this one for Linux 6.12 and not for 6.1.
+_TWOS = "" if platform.release().startswith("6.1.") else "twos, "
+SCHEDULERS = f"dh, fo, lblc, lblcr, lc, mh, nq, ovf, rr, sed, sh, {_TWOS}wlc, wrr"
 """All that the guest's kernel has."""
 
 _PROTOCOLS = {"-t": "tcp", "-u": "udp", "--sctp-service": "sctp"}

@@ -71,6 +71,8 @@ def made() -> Iterator[list[str]]:
     for module, options, file in WHAT:
         call(module, **options, file=str(FOLDER / file), state="absent")
     call("sysctl", file=SYSCTLS, state="absent")
+    # With its fallback interface, which every namespace gets.
+    sh("modprobe -r ipip")
 
 
 def test_is_predicted_and_then_stays() -> None:
