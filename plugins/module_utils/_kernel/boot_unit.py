@@ -14,11 +14,10 @@ from ansible_collections.lvs.vipless.plugins.module_utils._errors import Missing
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import owned_file
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find
 from ansible_collections.lvs.vipless.plugins.module_utils._model import boot
-from ansible_collections.lvs.vipless.plugins.module_utils._model.boot_unit import OWNER, SYSTEMD, File
+from ansible_collections.lvs.vipless.plugins.module_utils._model.boot_unit import OWNER, SYSTEMD, WANTS, File
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Change, Plan
 
 _RUNNING = Path("/run/systemd/system")
-_WANTS = Path(SYSTEMD, "system/multi-user.target.wants")
 
 
 def require_systemd() -> None:
@@ -50,7 +49,7 @@ class Unit:
 
     def read(self) -> list[boot.Line]:
         found = [line for path in (*self._files, *self._read) for line in owned_file.read(Path(path))]
-        if (_WANTS / self._name).is_symlink():
+        if Path(WANTS, self._name).is_symlink():
             found.append(boot.Line(self._name, "enabled", 1))
         if _systemctl("is-active", "--quiet", self._name, may_fail=True):
             found.append(boot.Line(self._name, "active", 1))

@@ -1,0 +1,161 @@
+"""The script that puts back what was there before a change, run by hand in a namespace: the kernel's tools see no
+difference, and nothing of others was touched. The timer is systemd's, and tested where that runs."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Missing, ProgramFailed, Refused
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.undo import Snapshot
+from ansible_collections.lvs.vipless.plugins.module_utils._model import undo
+from namespace import Namespace, call
+
+OPTIONS: dict[str, Any] = {
+    "protocol": "117",
+    "addresses": [{"prefixes": [f"203.0.113.{number}" for number in range(10, 20)], "device": "lo"}],
+    "arp_table": "lvs_vipless",
+    "guard_table": "lvs_vipless_guard",
+    "mark_table": "lvs_vipless",
+    "fwmarks": None,
+    "sysctls": ["net.ipv4.conf.v0.rp_filter", "net.ipv4.conf.all.arp_ignore"],
+    "unit": None,
+    "files": [],
+}
+VIPS = [f"203.0.113.{number}" for number in range(10, 20)] + [f"2001:db8:f::{number}" for number in range(10, 20)]
+RULES = [
+    {"priority": 100, "family": "both", "iif": "v0", "fwmark": "0x10000/0x10000", "table": "100"},
+    {"priority": 101, "family": "both", "iif": "v0", "table": "101"},
+    {"priority": 100, "family": "both", "iif": "v0", "table": "100"},
+    {"priority": 91, "from": ["198.51.100.0/24"], "to": ["203.0.113.10"], "not": True, "action": "prohibit"},
+    {"priority": 91, "from": ["198.51.100.0/24"], "to": ["203.0.113.10"], "action": "prohibit"},
+    {"priority": 92, "family": "ipv4", "oif": "v1", "tos": "0x10", "uidrange": "5-7", "goto": 200},
+    {"priority": 93, "family": "ipv6", "ipproto": "udp", "sport": "53", "dport": "1-9", "l3mdev": True},
+    {"priority": 95, "to": ["203.0.113.11"], "fwmark": "7", "table": "main", "suppress_ifgroup": 7},
+    {"priority": 96, "to": ["2001:db8:f::/64"], "table": "local", "suppress_prefixlength": 0},
+    {"priority": 97, "family": "ipv6", "ipproto": "tcp", "action": "blackhole"},
+    {"priority": 98, "family": "ipv4", "iif": "gone", "action": "unreachable"},
+    {"priority": 99, "family": "ipv4", "iif": "v0", "action": "nop"},
+]
+ROUTES = [
+    {"prefixes": ["0.0.0.0/0", "::/0"], "table": "100", "device": "lo"},
+    {"prefixes": ["0.0.0.0/0", "::/0"], "table": "100", "device": "v0"},
+    {"prefixes": ["203.0.113.0/24", "2001:db8:f::/64"], "table": "101", "type": "unreachable"},
+    {"prefixes": ["203.0.113.0/24", "2001:db8:f::/64"], "table": "101", "type": "prohibit"},
+    {"prefixes": ["203.0.113.30"], "table": "local", "source": "10.0.0.2"},
+    {"prefixes": ["203.0.113.30"], "table": "local", "metric": 1025},
+    {"prefixes": ["2001:db8:f::10"], "table": "local", "metric": 7, "device": "v0"},
+    {"prefixes": ["192.0.2.0/24", "2001:db8:9::/64"], "table": "main", "type": "blackhole"},
+]
+FOREIGN = [
+    "rule add priority 100 iif v0 table 100",
+    "rule add priority 101 to 203.0.113.77 table 7 protocol 118",
+    "-6 rule add priority 100 iif v0 fwmark 0x10000/0x10000 table 100 protocol 4",
+    "route add local 203.0.113.99 dev lo table local protocol 118",
+    "route add blackhole 192.0.2.128/25 table 101",
+    "-6 route add unreachable 2001:db8:77::/64 table 100 protocol 4",
+    "address add 203.0.113.200/32 dev lo",
+]
+
+
+class Host(NamedTuple):
+    netns: Namespace
+    folder: Path
+
+    def shown(self) -> dict[str, list[Any]]:
+        """What ip and nft show, in an order of our own: rules of one priority come back in any."""
+        found = {
+            f"{what} {family}": self.netns.ip_json(f"{family} {what}")
+            for what in ("rule show", "route show table all", "address show")
+            for family in ("-4", "-6")
+        }
+        for listed in found.values():
+            for one in listed:
+                # Since ip writes no owner before iproute2 6.3, and counts to the next lifetime.
+                one.get("addr_info", []).sort(key=lambda address: json.dumps(address, sort_keys=True))
+        tables = json.loads(self.netns.run("nft", "--json", "list", "ruleset"))["nftables"]
+        # Handles are numbers that nobody means.
+        found["nft"] = [_without_handles(one) for one in tables]
+        found["sysctl"] = [self.netns.run("sysctl", "-n", *OPTIONS["sysctls"]).split()]
+        return {name: sorted(listed, key=lambda one: json.dumps(one, sort_keys=True)) for name, listed in found.items()}
+
+    def arm(self, **options: Any) -> None:
+        with self.netns.entered():
+            snapshot = Snapshot(self.folder)
+            snapshot.take(undo.parse({**OPTIONS, **options}))
+            snapshot.arm(1)
+
+    def undo(self) -> subprocess.CompletedProcess[str]:
+        command = ["ip", "netns", "exec", self.netns.name, str(self.folder / "undo"), "undo"]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    def make(self, chance: random.Random) -> None:
+        """Some of everything, as the modules make it; what was there and is not chosen goes."""
+        call = self.netns.call
+        rules, routes = (
+            _some(chance, RULES, ("family", "priority", "from", "to")),
+            _some(chance, ROUTES, ("table", "prefixes")),
+        )
+        call("ip_rule", rules=rules, purge=True, force=True)
+        call("ip_local_route", routes=routes, purge=True)
+        vips = chance.sample(VIPS, chance.randrange(1, 10))
+        ports = chance.choice([["any"], ["tcp/80", "udp/30000-30999"], ["tcp/443"]])
+        mark = chance.choice(["0x10001", "0x10002/0x1ffff"])
+        marks = [{"vips": vips, "ports": ports, "mark": mark}] if chance.random() < 0.8 else []
+        call("fwmark", marks=marks, purge=True, new_connections=chance.random() < 0.3)
+        guarded = chance.random() < 0.5
+        call("vip_guard", vips=vips, state="present" if guarded else "absent")
+        silent = [vip for vip in vips if "." in vip]
+        state = "present" if silent and chance.random() < 0.5 else "absent"
+        call("arp_suppress", method="nftables", vips=silent or ["203.0.113.10"], interfaces=["v0"], state=state)
+        held = chance.sample(OPTIONS["addresses"][0]["prefixes"], chance.randrange(5))
+        addresses = [{"prefixes": held, "device": "lo"}] if held else []
+        call("ip_address", addresses=addresses, purge=True)
+        self.netns.run("sysctl", "-qw", f"net.ipv4.conf.v0.rp_filter={chance.randrange(3)}")
+
+
+def _some(chance: random.Random, listed: list[dict[str, Any]], identity: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Some of them, none twice as the modules see it."""
+    chosen = {}
+    for one in chance.sample(listed, chance.randrange(len(listed))):
+        chosen[json.dumps([one.get(key) for key in identity] + ([one.get("fwmark")] if "priority" in one else []))] = (
+            one
+        )
+    return list(chosen.values())
+
+
+def _without_handles(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_handles(one) for key, one in value.items() if key not in {"handle", "index"}}
+    return [_without_handles(one) for one in value] if isinstance(value, list) else value
+
+
+@pytest.fixture
+def host(netns: Namespace, tmp_path: Path) -> Iterator[Host]:
+    for line in FOREIGN:
+        netns.ip(line)
+    netns.run("nft", "add table inet foreign; add chain inet foreign input { type filter hook input priority 0; }")
+    return Host(netns, tmp_path / "undo")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_everything_is_as_it_was(host: Host, seed: int) -> None:
+    chance = random.Random(seed)
+    host.make(chance)
+    before = host.shown()
+    host.arm()
+    assert host.shown() == before
+    host.make(chance)
+    assert host.shown() != before
+    done = host.undo()
+    assert (done.returncode, done.stderr.count("could not")) == (0, 0), done.stderr
+    assert host.shown() == before
+    assert "All is as it was before." in done.stdout
+    # It does so once.
+    assert host.undo().stdout == ""
