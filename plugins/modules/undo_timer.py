@@ -16,8 +16,8 @@ description:
   - Confirmed after the change, over a connection that was made anew, it ends the timer and leaves nothing behind.
   - Where an earlier change of the same name waits for its confirmation, what was there before that one stays what will
     be put back, and the timer starts anew.
-  - The script is C(/run/lvs-vipless/undo/NAME/undo) and needs no Python. Its first argument V(undo) puts back at once.
-    What it does is in the journal of the unit C(undo-lvs-vipless-NAME).
+  - C(sh /run/lvs-vipless/undo/NAME/undo undo) puts back at once. The script needs no Python. What it does at the end of
+    the timer is in the journal of the unit C(undo-lvs-vipless-NAME).
   - It adds before it removes where the kernel lets it. A table of nftables that differs is replaced as a whole, in one
     transaction. Rules of equal priority come back in any order.
   - A reboot ends the timer. The host then has what the boot unit brings back.

@@ -33,6 +33,8 @@ from ansible_collections.lvs.vipless.plugins.module_utils._model.values import F
 
 FOLDERS = Path("/run/lvs-vipless/undo")
 """What lies in /run goes at a reboot, as the timer does."""
+_SHELL = "/bin/sh"
+"""It reads the script: /run may be mounted noexec."""
 _ADDRESS_FILE = "addresses.ip"
 
 
@@ -71,7 +73,6 @@ class Snapshot:
             self._folder.mkdir(parents=True, mode=0o700)
             (self._folder / undo_script.TABLES).mkdir()
             script.write_text(owned.script)
-            script.chmod(0o700)
             for table in owned.tables:
                 self._write(f"{undo_script.TABLES}/{table}", _commands(table, owned.marks))
             if owned.fwmarks[1]:
@@ -82,7 +83,7 @@ class Snapshot:
         self._write(undo_script.ADDRESSES, dict.fromkeys([*self._read(undo_script.ADDRESSES), *_addresses(owned)]))
         self._write(undo_script.SYSCTLS, _sysctls(self._read(undo_script.SYSCTLS), owned.sysctls))
         done = subprocess.run(
-            [str(script), "save", *owned.paths], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+            [_SHELL, str(script), "save", *owned.paths], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
         )
         if done.returncode:
             raise ProgramFailed("what is there now could not be kept", done.returncode, done.stderr)
@@ -136,7 +137,7 @@ class Timer:
         self._snapshot.arm(seconds)
         script = str(FOLDERS / self._name / undo_script.SCRIPT)
         when = [f"--on-active={seconds}", "--timer-property=AccuracySec=100ms"]
-        what = [f"--description=Undo {self._name} (lvs.vipless)", script, "undo"]
+        what = [f"--description=Undo {self._name} (lvs.vipless)", _SHELL, script, "undo"]
         self._run(["systemd-run", f"--unit={self._unit}", "--collect", *when, *what])
 
     def confirm(self) -> None:

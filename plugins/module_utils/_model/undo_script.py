@@ -119,7 +119,7 @@ keep_table() {
 keep_file() {
     grep -qxF "$1" paths && return
     if [ -e "$1" ] || [ -L "$1" ]; then
-        cp -a --parents "$1" before/files || exit 1
+        mkdir -p "before/files${1%/*}" && cp -a "$1" "before/files$1" || exit 1
     fi
     directory=${1%/*}
     while [ ! -d "$directory" ]; do
@@ -130,7 +130,7 @@ keep_file() {
 }
 
 save() {
-    mkdir -p before/files || exit 1
+    mkdir -p before || exit 1
     : >>paths
     : >>no_directories
     for family in -4 -6; do
