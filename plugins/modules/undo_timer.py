@@ -42,8 +42,8 @@ options:
   state:
     description:
       - V(armed) keeps what is there and starts the timer.
-      - V(confirmed) ends it. Fails where the changes have been undone, and says when. Where none
-        waits, it does nothing.
+      - V(confirmed) ends it. Where none waits, it does nothing. Where the changes have been undone, it undoes what ran
+        after that too, fails, and says when that was.
     type: str
     choices: [armed, confirmed]
     default: armed

@@ -35,6 +35,7 @@ FOLDERS = Path("/run/lvs-vipless/undo")
 """What lies in /run goes at a reboot, as the timer does."""
 _SHELL = "/bin/sh"
 """It reads the script: /run may be mounted noexec."""
+_PAUSE_SECONDS = 0.2
 _ADDRESS_FILE = "addresses.ip"
 
 
@@ -53,13 +54,15 @@ class Snapshot:
             return None
         return max(0, round(deadline - time.monotonic()))
 
-    def undone(self) -> tuple[str, bool] | None:
-        """When the changes were undone, and whether wholly; None where they were not."""
-        try:
-            when = (self._folder / undo_script.UNDONE).read_text().strip()
-        except FileNotFoundError:
-            return None
-        return when, not (self._folder / undo_script.LEFT_OVER).stat().st_size
+    def undone(self) -> str:
+        """When the changes were undone; nothing where they were not."""
+        if self.begun():
+            return "a time that is not known, as it was broken off"
+        return "".join(self._read(undo_script.UNDONE))
+
+    def is_complete(self) -> bool:
+        """Whether everything is as it was, since that was looked at last."""
+        return not self.begun() and not self._read(undo_script.LEFT_OVER)
 
     def take(self, owned: Owned) -> None:
         """Keep what is there. Where an older snapshot waits, that is the state known good: it stays, and only what it
@@ -83,7 +86,11 @@ class Snapshot:
         self._write(undo_script.ADDRESSES, dict.fromkeys([*self._read(undo_script.ADDRESSES), *_addresses(owned)]))
         self._write(undo_script.SYSCTLS, _sysctls(self._read(undo_script.SYSCTLS), owned.sysctls))
         done = subprocess.run(
-            [_SHELL, str(script), "save", *owned.paths], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+            [_SHELL, str(script), "save", *owned.paths],
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
         if done.returncode:
             raise ProgramFailed("what is there now could not be kept", done.returncode, done.stderr)
@@ -146,13 +153,26 @@ class Timer:
             self._stop()
             self._snapshot.remove()
             return
-        self._refuse_while_undoing()
-        undone = self._snapshot.undone()
-        if undone or self._snapshot.begun():
-            raise Undone(undo.late(self._name, *(undone or ("a time that is not known", False))))
+        while self._is_undoing():
+            time.sleep(_PAUSE_SECONDS)
+        when = self._snapshot.undone()
+        if when:
+            self._undo_again()
+            raise Undone(undo.late(self._name, when, self._snapshot.is_complete()))
+
+    def _undo_again(self) -> None:
+        """What ran between the undoing and now: a connection that broke off can have come back with the host as it was,
+        and the play went on."""
+        self._snapshot.arm(0)
+        what = [_SHELL, str(FOLDERS / self._name / undo_script.SCRIPT), "undo"]
+        # It fails where something is left, which the snapshot tells.
+        _systemd(["systemd-run", f"--unit={self._unit}", "--collect", "--wait", "--quiet", *what])
+
+    def _is_undoing(self) -> bool:
+        return self._is_active(f"{self._unit}.service")
 
     def _refuse_while_undoing(self) -> None:
-        if self._snapshot.begun() and self._is_active(f"{self._unit}.service"):
+        if self._is_undoing():
             raise Undone(f"name: '{self._name}': the changes are just being undone; nobody had confirmed them in time.")
 
     def _stop(self) -> None:
