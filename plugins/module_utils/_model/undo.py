@@ -90,8 +90,8 @@ def late(named: str, when: str, complete: bool) -> str:
     rest = "" if complete else " Not everything could be put back."
     return (
         f"name: '{named}' cannot be confirmed: the changes were undone at {when}; the controller did not come back in"
-        f" time. So was now what ran after that.{rest} 'journalctl -u {timer(named)}' on this host says what was done. Run"
-        " the play again, with a longer timeout where it was too short."
+        f" time. So was now what ran after that.{rest} 'journalctl -u {timer(named)}' on this host says what was done."
+        " Run the play again, with a longer timeout where it was too short."
     )
 
 

@@ -21,8 +21,8 @@ ADDRESSES, SERVICES, SYSCTLS, TABLES = "addresses", "services.ipvs", "sysctls", 
 
 
 def text(protocol: int, guards: Sequence[str], marks: str, fwmarks: tuple[int, int], unit: str) -> str:
-    """``guards`` and ``marks`` are nftables tables as ``inet NAME``, ``fwmarks`` the mark and mask of the services (mask
-    0: none). An empty name stands for none."""
+    """``guards`` and ``marks`` are nftables tables as ``inet NAME``, ``fwmarks`` the mark and mask of the services
+    (mask 0: none). An empty name stands for none."""
     settings = {
         "protocol": str(protocol),
         "guards": "\n".join(guards),

@@ -32,8 +32,9 @@ OWNED: dict[str, Any] = {
     "unit": NAME,
     "files": [SYSCTLS],
 }
-# Slow guests take seconds for a change.
-SECONDS = 20
+# Longer than a change takes on any guest.
+SECONDS = 600
+PATIENCE_SECONDS = 300
 
 
 def sh(line: str) -> str:
@@ -135,9 +136,11 @@ def _without_handles(value: Any) -> Any:
     return [_without_handles(one) for one in value] if isinstance(value, list) else value
 
 
-def wait_until_undone() -> str:
-    """What the script said, when it has ended."""
-    deadline = time.monotonic() + SECONDS + 60
+def let_the_time_run_out() -> str:
+    """Arm once more, for a second, and say what the script said when it has ended: an emulated guest takes its own time
+    for a change."""
+    assert arm(1)["remaining"] <= 1
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not (FOLDER / "undone").exists():
         assert time.monotonic() < deadline, sh(f"journalctl -u {TIMER} --no-pager; ls -l {FOLDER}")
         time.sleep(0.2)
@@ -170,8 +173,7 @@ def test_what_nobody_confirms_is_undone(before: Callable[[], None], change: Call
     assert state() == expected
     change()
     assert state() != expected
-    assert not (FOLDER / "undone").exists(), "too slow for the timeout"
-    said = wait_until_undone()
+    said = let_the_time_run_out()
     assert state() == expected, said
     assert "All is as it was before." in said
 
@@ -179,8 +181,7 @@ def test_what_nobody_confirms_is_undone(before: Callable[[], None], change: Call
 def test_who_comes_late_is_told_and_what_ran_meanwhile_is_undone() -> None:
     first()
     expected = state()
-    arm(1)
-    wait_until_undone()
+    let_the_time_run_out()
     call("ip_rule", rules=[{"priority": 101, "family": "both", "iif": "lo", "table": "100"}], force=True)
     call("fwmark", marks=[], purge=True, table="lvsundo")
     late = (
@@ -196,16 +197,15 @@ def test_ip_vs_that_the_change_loaded_goes() -> None:
     expected = state()
     arm()
     second()
-    said = wait_until_undone()
+    said = let_the_time_run_out()
     assert state() == expected, said
 
 
 def test_what_is_confirmed_stays() -> None:
-    arm(5)
+    arm()
     second()
     made = state()
     assert call("undo_timer", name=NAME, state="confirmed") == {"changed": False, "remaining": None}
-    time.sleep(7)
     assert state() == made
     assert not FOLDER.exists()
     assert TIMER not in sh("systemctl list-units --all --no-legend")
@@ -216,14 +216,14 @@ def test_what_is_confirmed_stays() -> None:
 def test_armed_again_it_knows_what_was_there_first() -> None:
     first()
     expected = state()
-    arm(300)
+    arm()
     second()
-    assert 0 < call("undo_timer", check=True, name=NAME, state="confirmed")["remaining"] < 300
+    assert 0 < call("undo_timer", check=True, name=NAME, state="confirmed")["remaining"] < SECONDS
     with pytest.raises(Refused, match="a change of other objects waits for its confirmation, "):
         arm(mark_table="other")
-    assert arm(3, addresses=[{"prefixes": ["203.0.113.12"]}])["remaining"] == 3
+    arm(addresses=[{"prefixes": ["203.0.113.12"]}])
     call("ip_address", prefixes=["203.0.113.12"])
-    said = wait_until_undone()
+    said = let_the_time_run_out()
     assert state() == expected, said
 
 
