@@ -174,12 +174,12 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """The module's work, from options to result."""
     timer = Timer(undo.name("name", params["name"]))
     owned = undo.parse(params)
-    require_systemd()
+    armed = params["state"] == "armed"
+    seconds = undo.seconds("timeout", params["timeout"]) if armed else 0
+    require_systemd("leave undo_timer out (director_confirm_timeout: 0).")
     require_net_admin()
-    if params["state"] == "armed":
-        seconds = undo.seconds("timeout", params["timeout"])
-        if not check_mode:
-            timer.arm(owned, seconds)
+    if not check_mode and armed:
+        timer.arm(owned, seconds)
     elif not check_mode:
         timer.confirm()
     return {"changed": False, "remaining": timer.remaining()}

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import random
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ import pytest
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.undo import Snapshot
 from ansible_collections.lvs.vipless.plugins.module_utils._model import undo
-from namespace import Namespace
+from namespace import Namespace, call
 
 OPTIONS: dict[str, Any] = {
     "protocol": "117",
@@ -62,6 +63,17 @@ FOREIGN = [
     "-6 route add unreachable 2001:db8:77::/64 table 100 protocol 4",
     "address add 203.0.113.200/32 dev lo",
 ]
+
+_WITHOUT_SYSTEMD = """
+import json, sys
+sys.path[:0] = json.loads(sys.argv[1])
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import Missing
+from namespace import call
+try:
+    call("undo_timer", name="director", timeout=60)
+except Missing as error:
+    print(error)
+"""
 
 
 class Host(NamedTuple):
@@ -256,3 +268,42 @@ def test_a_directory_is_no_file(host: Host, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"files: .* is a directory"):
         host.arm(files=[str(tmp_path)])
     assert Snapshot(host.folder).remaining() is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "Director"}, "name: 'Director' is not a name of lower-case letters"),
+        ({"timeout": 0}, "timeout: 0 is not between 1 and 86400."),
+        ({"protocol": "many"}, "protocol: 'many' is not a whole number."),
+        (
+            {"addresses": [{"prefixes": ["203.0.113.10/33"]}]},
+            "addresses[0].prefixes[0]: '203.0.113.10/33' is not an IPv4",
+        ),
+        (
+            {"addresses": [{"prefixes": ["::1"], "device": "a b"}]},
+            "addresses[0].device: 'a b' is not an interface name",
+        ),
+        ({"mark_table": "no; table"}, "mark_table: 'no; table' is not a table's name"),
+        ({"arp_table": "'"}, "arp_table: \"'\" is not a table's name"),
+        ({"guard_table": ""}, "guard_table: '' is not a table's name"),
+        ({"fwmarks": "0/0x10000"}, "fwmarks: '0/0x10000' names no bit by which a service could be known."),
+        ({"sysctls": ["../../etc/shadow"]}, "sysctls: '../../etc/shadow' is not the name of a kernel parameter"),
+        ({"unit": "a/b"}, "unit: 'a/b' is not a name of lower-case letters"),
+        ({"files": ["/etc/../x"]}, "files[0]: '/etc/../x' is not the absolute path of a file."),
+        ({"files": ["/etc/a b"]}, "files[0]: '/etc/a b' is not an absolute path of letters"),
+        ({"files": ["etc"]}, "files[0]: 'etc' is not an absolute path of letters"),
+    ],
+)
+def test_bad_input_is_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        call("undo_timer", **{"name": "director", "timeout": 60, **options})
+    assert str(caught.value).startswith(message)
+
+
+def test_without_systemd_nothing_is_armed(netns: Namespace) -> None:
+    program = [sys.executable, "-c", _WITHOUT_SYSTEMD, json.dumps(sys.path)]
+    said = netns.run("sh", "-c", 'mount -t tmpfs none /run && exec "$@"', "sh", *program)
+    assert said.startswith(
+        "This host is not run by systemd. Remedy: leave undo_timer out (director_confirm_timeout: 0)"
+    )

@@ -20,12 +20,10 @@ from ansible_collections.lvs.vipless.plugins.module_utils._plan import Change, P
 _RUNNING = Path("/run/systemd/system")
 
 
-def require_systemd() -> None:
+def require_systemd(otherwise: str = "call the files' tools from its own boot scripts, without boot_unit.") -> None:
     """Raise Missing on a host that another init runs."""
     if not _RUNNING.is_dir() or find("systemctl") is None:
-        raise Missing(
-            "This host is not run by systemd.", "call the files' tools from its own boot scripts, without boot_unit."
-        )
+        raise Missing("This host is not run by systemd.", otherwise)
 
 
 class Unit:
