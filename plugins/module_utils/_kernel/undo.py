@@ -136,6 +136,8 @@ class Timer:
 
     def arm(self, owned: Owned, seconds: int) -> None:
         """Keep what is there, and begin to wait."""
+        if owned.fwmarks[1]:
+            _program("ipvsadm", "ipvsadm")
         self._refuse_while_undoing()
         self._snapshot.take(owned)
         self._stop()
@@ -189,12 +191,17 @@ class Timer:
 
 
 def _systemd(command: list[str]) -> subprocess.CompletedProcess[str]:
-    program = find(command[0])
-    if program is None:
-        raise Missing(f"The program {command[0]} is not on this host.", "install the package systemd.")
+    program = _program(command[0], "systemd")
     return subprocess.run(
         [program, *command[1:]], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
     )
+
+
+def _program(name: str, package: str) -> str:
+    program = find(name)
+    if program is None:
+        raise Missing(f"The program {name} is not on this host.", f"install the package {package}.")
+    return program
 
 
 def _commands(table: str, marks: str) -> list[str]:

@@ -268,6 +268,7 @@ _UNDOING = """
 left() {
     for kind in rule route address; do
         for family in -4 -6; do
+            listed "$kind" "$family" || echo "not known: $kind $family"
             missing "$kind" "$family" | sed "s/^/missing: $kind $family /"
             surplus "$kind" "$family" | sed "s/^/left: $kind $family /"
         done
@@ -276,7 +277,8 @@ left() {
         [ -n "$name" ] || continue
         table "$name" >now.table && cmp -s now.table "before/$name" || echo "not as it was: table $name"
     done
-    service_changes | grep -v '^-[Ee]'
+    service_changes >batch || echo "not known: IPVS services"
+    grep -v '^-[Ee]' batch
 }
 
 # Guards before what they guard; what packets are sent to before what sends them there.

@@ -147,14 +147,22 @@ def let_the_time_run_out() -> str:
     return sh(f"journalctl -u {TIMER} -o cat --no-pager")
 
 
-@pytest.fixture(autouse=True)
-def clean() -> Iterator[None]:
-    """A host with nothing of ours and a service of others, before and after."""
-    sh(f"systemctl stop {TIMER}.timer 2>/dev/null; rm -rf {FOLDER}; ipvsadm -C; ipvsadm -A -f 7 -s rr")
+def clean_up() -> None:
+    sh(f"systemctl stop {TIMER}.timer 2>/dev/null; rm -rf {FOLDER}; modprobe ip_vs; ipvsadm -C")
     nothing()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def after() -> Iterator[None]:
     yield
-    sh(f"systemctl stop {TIMER}.timer 2>/dev/null; rm -rf {FOLDER}; ipvsadm -C; true")
-    nothing()
+    clean_up()
+
+
+@pytest.fixture(autouse=True)
+def clean() -> None:
+    """A host with nothing of ours and a service of others."""
+    clean_up()
+    sh("ipvsadm -A -f 7 -s rr")
 
 
 def arm(timeout: int = SECONDS, **options: Any) -> dict[str, Any]:
