@@ -90,6 +90,10 @@ class NotKept(LvsError):
         )
 
 
+class Undone(LvsError):
+    """A change that was to be confirmed was undone before, or is being undone."""
+
+
 def describe(errno: int, text: str = "") -> str:
     """The kernel's words, its errno's name, or both."""
     name = os.strerror(errno)

@@ -12,8 +12,11 @@ from typing import Any
 import environment
 from namespace import Namespace
 
-# ip netns exec gives a mount namespace: should the role fail to refuse, it writes into these and not on the machine.
-_OWN_FILES = 'for folder in /etc/sysctl.d /etc/modules-load.d; do mount -t tmpfs none $folder || exit; done; exec "$@"'
+# ip netns exec gives a mount namespace: should the role fail to refuse, it writes into these and not on the machine. No
+# systemd is seen to run.
+_OWN_FILES = (
+    'for folder in /etc/sysctl.d /etc/modules-load.d /run; do mount -t tmpfs none $folder || exit; done; exec "$@"'
+)
 
 
 def play(netns: Namespace, folder: Path, role: str, variables: dict[str, Any]) -> subprocess.CompletedProcess[str]:

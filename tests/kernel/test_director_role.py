@@ -54,6 +54,7 @@ def services(change: dict[str, Any], place: int = 0) -> dict[str, Any]:
         (services({"ports": ["tcp/70000"]}), "tcp/70000"),
         ({"director_interfaces": ["eth7"]}, "iif: 'eth7' is not an interface of this host; it has lo, v0, v1."),
         ({"director_delivery_bit": "0x30000"}, "delivery_bit: '0x30000' has more than one bit set."),
+        ({"director_confirm_timeout": 60}, "This host is not run by systemd."),
         ({"director_interfaces": None}, "director_interfaces"),
     ],
 )

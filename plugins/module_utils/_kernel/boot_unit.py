@@ -14,19 +14,16 @@ from ansible_collections.lvs.vipless.plugins.module_utils._errors import Missing
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import owned_file
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find
 from ansible_collections.lvs.vipless.plugins.module_utils._model import boot
-from ansible_collections.lvs.vipless.plugins.module_utils._model.boot_unit import OWNER, SYSTEMD, File
+from ansible_collections.lvs.vipless.plugins.module_utils._model.boot_unit import OWNER, SYSTEMD, WANTS, File
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Change, Plan
 
 _RUNNING = Path("/run/systemd/system")
-_WANTS = Path(SYSTEMD, "system/multi-user.target.wants")
 
 
-def require_systemd() -> None:
+def require_systemd(otherwise: str = "call the files' tools from its own boot scripts, without boot_unit.") -> None:
     """Raise Missing on a host that another init runs."""
     if not _RUNNING.is_dir() or find("systemctl") is None:
-        raise Missing(
-            "This host is not run by systemd.", "call the files' tools from its own boot scripts, without boot_unit."
-        )
+        raise Missing("This host is not run by systemd.", otherwise)
 
 
 class Unit:
@@ -50,7 +47,7 @@ class Unit:
 
     def read(self) -> list[boot.Line]:
         found = [line for path in (*self._files, *self._read) for line in owned_file.read(Path(path))]
-        if (_WANTS / self._name).is_symlink():
+        if Path(WANTS, self._name).is_symlink():
             found.append(boot.Line(self._name, "enabled", 1))
         if _systemctl("is-active", "--quiet", self._name, may_fail=True):
             found.append(boot.Line(self._name, "active", 1))

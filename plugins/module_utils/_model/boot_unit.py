@@ -34,6 +34,8 @@ OWNERS = {
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _PATH = re.compile(r"/[A-Za-z0-9._/-]+")
 SYSTEMD = "/etc/systemd"
+WANTS = f"{SYSTEMD}/system/multi-user.target.wants"
+"""Where systemctl enables a unit."""
 _SHEBANG = "#!/bin/sh"
 
 
@@ -79,6 +81,12 @@ def files(name: str, reapplied: str, *, watch: bool) -> list[File]:
 def read_files(name: str) -> dict[str, str]:
     """The files that a unit reads, each with its owner."""
     return {f"{boot.ROOT}/{name}/{file}": owner for file, owner in OWNERS.items()}
+
+
+def paths(name: str) -> list[str]:
+    """Every file that a unit can have, and what enables it."""
+    made = [file.path for file in files(name, "", watch=True)]
+    return [*made, *read_files(name), f"{WANTS}/{unit_name('name', name)}"]
 
 
 def watch_file(name: str) -> dict[str, str]:

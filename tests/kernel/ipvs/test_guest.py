@@ -52,6 +52,7 @@ ONCE = (
     "test_delivery_matrix",
     "test_killed",
     "test_under_load",
+    "test_undo_timer",
     "test_what_others_do",
 )
 # Of these, what a release's kernel, systemd and nftables decide.
