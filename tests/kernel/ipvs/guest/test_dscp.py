@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
 from namespace import Namespace
 
-RULE: dict[str, Any] = {"priority": 100, "iif": "v0", "dscp": 46, "table": "100"}
+RULE: dict[str, Any] = {"priority": 100, "family": "both", "iif": "v0", "dscp": 46, "table": "100"}
 ASKED = "route get 203.0.113.10 from 198.51.100.7 iif v0 dsfield"
 
 
