@@ -50,6 +50,7 @@ ONCE = (
     "test_delivery_cases",
     "test_delivery_matrix",
     "test_killed",
+    "test_module",
     "test_under_load",
     "test_what_others_do",
 )
