@@ -44,6 +44,7 @@ PACKAGES = (
     "python3-hypothesis",
     "nftables",
     "ipvsadm",
+    "iptables",
     "keepalived",
     "squid",
     "haproxy",
