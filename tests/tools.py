@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,8 @@ class Tools:
         """Take pytest's capture, which `watch` writes past, and the environment variables of the set-up."""
         self._capture = capture
         self._variables = {**variables, "NO_COLOR": "1"}
+        # Programs may run at the same time, and pytest's capture ends and begins for all of them.
+        self._terminal = threading.Lock()
 
     def run(self, command: Sequence[str], cwd: Path, **variables: str) -> str:
         """Return all that a program writes. `variables` are added to its environment, here and in `watch`."""
@@ -64,7 +67,7 @@ class Tools:
 
     def say(self, line: str) -> None:
         """Write one line to the terminal now."""
-        with self._capture.global_and_fixture_disabled():
+        with self._terminal, self._capture.global_and_fixture_disabled():
             print(line, flush=True)
 
 

@@ -15,7 +15,17 @@ _REQUESTS = 200
 _PINGS = 5
 _MOST_MODULES, _MOST_MODULES_UNCHANGED = 20, 15
 # Actions that run on the controller alone, and those that run more than one module on the host.
-_ON_CONTROLLER = ("assert", "debug", "include_role", "include_tasks", "import_role", "import_tasks", "meta", "set_fact")
+_ON_CONTROLLER = (
+    "assert",
+    "debug",
+    "include_role",
+    "include_tasks",
+    "import_role",
+    "import_tasks",
+    "meta",
+    "set_fact",
+    "validate_argument_spec",
+)
 _MODULES = {"package": 2, "copy": 3}
 
 

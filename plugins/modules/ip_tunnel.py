@@ -37,11 +37,12 @@ options:
     type: list
     elements: dict
     suboptions:
-      name: &name
+      name:
         description:
           - Name of the interface. C(tunl0), C(ip6tnl0), C(gre0) and C(ip6gre0) come with the kernel module of their
             type.
         type: str
+        required: true
       type: &type
         description:
           - V(ipip) carries IPv4 in IPv4, and V(ip6tnl) carries both families in IPv6, as IPVS sends them by default.
@@ -57,7 +58,9 @@ options:
           - The address that they come from, if not any. Anybody who can send packets to this host can otherwise make
             them come out of the tunnel, with any source address.
         type: str
-  name: *name
+  name:
+    description: See O(tunnels[].name). Either this or O(tunnels) is required.
+    type: str
   type: *type
   local: *local
   remote: *remote

@@ -11,6 +11,7 @@ from namespace import Namespace
 from traffic import connect, serving
 
 SECONDS = 5
+ENOUGH_CHANGES = 10
 VIPS = ["203.0.113.10", "2001:db8:f::10"]
 OWN = {"purge": True, "purge_protocol": "118"}
 
@@ -49,12 +50,12 @@ def test_no_request_fails(netns: Namespace, tmp_path: Path) -> None:
         netns.call(routes(ANYIP)[0], **routes(ANYIP)[1], file=files["ip_local_route"])
         with serving(netns), asking(client, [(vip, 80) for vip in VIPS]) as (asked, failed):
             end = time.monotonic() + SECONDS
-            while time.monotonic() < end:
+            # A busy machine takes longer for as many changes.
+            while time.monotonic() < end or changes <= ENOUGH_CHANGES:
                 for way in ways:
                     for module, params in way:
                         changes += netns.call(module, **params, file=files[module])["changed"]
                         # Long enough to see what is lost between the two steps.
                         time.sleep(0.1)
-    assert changes > 10
     assert len(asked) > 100
     assert not failed

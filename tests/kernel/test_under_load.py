@@ -13,6 +13,7 @@ from states import COUNT, address
 from traffic import connect, serving
 
 SECONDS = 4
+ENOUGH_CHANGES = 4
 VIPS = {"v4": "203.0.113.10", "v6": "2001:db8:f:1::10"}
 OTHERS = [address(place) for place in range(COUNT)]
 FEW = OTHERS[:10]
@@ -74,10 +75,10 @@ def _ask_during(netns: Namespace, steps: Steps) -> tuple[list[str], list[str]]:
         with serving(netns), asking(client, [(vip, 80) for vip in VIPS.values()]) as (asked, failed):
             end = time.monotonic() + SECONDS
             changes = 0
-            while time.monotonic() < end:
+            # A busy machine takes longer for as many changes.
+            while time.monotonic() < end or changes <= ENOUGH_CHANGES:
                 for module, params in steps:
                     changes += netns.call(module, **params)["changed"]
                     assert not netns.call(module, **params)["changed"]
     print(f"{changes} changes, {len(asked)} requests, {len(failed)} failed")
-    assert changes > 4
     return asked, failed

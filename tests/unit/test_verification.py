@@ -56,6 +56,7 @@ def healthy() -> dict[str, Any]:
         "unit": "director",
         "interfaces": ["eth0"],
         "sources": SOURCES,
+        "keep_weights": False,
         "marks": {"changes": []},
         "delivery": {"packets": answers(findings.asked(DECLARED, BIT, ["eth0"], SOURCES))},
         "ipvs": {"loaded": True, "configuration": configuration},
@@ -169,19 +170,22 @@ def test_a_realserver_that_another_file_makes_loud_at_boot() -> None:
 def test_realservers_are_compared(change: dict[str, Any], says: str, blocks: bool) -> None:
     told = healthy()["ipvs"]
     told["configuration"][0]["destinations"][1] |= change
-    (found,) = (one for one in findings.balanced(DECLARED, BIT, told["configuration"], True, "do") if one.state == BAD)
+    (found,) = (one for one in findings.balanced(DECLARED, BIT, told, "do", keep_weights=False) if one.state == BAD)
     assert (found.found, found.blocks) == (says, blocks)
+    left = [one for one in findings.balanced(DECLARED, BIT, told, "do", keep_weights=True) if one.state == BAD]
+    assert bool(left) == ("weight" not in change)
 
 
 def test_a_service_without_weights_blocks() -> None:
-    told = healthy()["ipvs"]["configuration"]
-    told[0]["scheduler"] = "wlc"
-    for destination in told[0]["destinations"]:
+    told = healthy()["ipvs"]
+    told["configuration"][0]["scheduler"] = "wlc"
+    for destination in told["configuration"][0]["destinations"]:
         destination["weight"] = 0
-    found = next(findings.balanced(DECLARED, BIT, told, True, "do"))
+    found = next(findings.balanced(DECLARED, BIT, told, "do", keep_weights=False))
     assert found.found.startswith("no realserver has a weight; 10.0.0.11 is direct of weight 0")
     assert found.blocks
-    (first, *_others) = findings.balanced(DECLARED, BIT, [], False, "do")
+    none = {"loaded": False, "configuration": []}
+    (first, *_others) = findings.balanced(DECLARED, BIT, none, "do", keep_weights=False)
     assert first.found == "ip_vs is not loaded"
 
 

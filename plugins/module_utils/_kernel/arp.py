@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import sysctl
 from ansible_collections.lvs.vipless.plugins.module_utils._model.arp import ALL, CONF, LEVELS
@@ -13,7 +14,8 @@ from ansible_collections.lvs.vipless.plugins.module_utils._model.arp import ALL,
 
 def levels() -> dict[str, dict[str, int]]:
     """The levels of each interface that speaks IPv4, and of ALL."""
-    names = [ALL, *(name for _index, name in socket.if_nameindex())]
+    speaking = (name for _index, name in socket.if_nameindex() if Path("/proc/sys", CONF, name).is_dir())
+    names = [ALL, *speaking]
     read = {name: {key: sysctl.read(f"{CONF}/{name}/{key}") for key in LEVELS} for name in names}
     return {
         name: {key: int(level) for key, level in own.items() if level is not None}

@@ -79,26 +79,29 @@ def delivered(questions: Sequence[Asked], answers: Sequence[Reading], todo: str)
 
 
 def balanced(
-    declared: Sequence[services.Service], bit: int, found: Sequence[Reading], loaded: bool, todo: str
+    declared: Sequence[services.Service], bit: int, ipvs: Reading, todo: str, *, keep_weights: bool
 ) -> Iterator[Finding]:
-    """Whether IPVS has each service with its scheduler, realservers and weights."""
-    there = {(one["family"], int(one["fwmark"], 0)): one for one in found if "fwmark" in one}
+    """Whether IPVS has each service with its scheduler, realservers and weights; ``keep_weights`` leaves those to
+    somebody else."""
+    there = {(one["family"], int(one["fwmark"], 0)): one for one in ipvs["configuration"] if "fwmark" in one}
     for service in declared:
         for wanted in services.balanced([service], bit):
             name = f"{service.name} {wanted['family']}"
             one = there.get((wanted["family"], int(wanted["fwmark"], 0)))
             if one is None:
-                reason = f"IPVS has no service of mark {wanted['fwmark']}" if loaded else "ip_vs is not loaded"
+                reason = f"IPVS has no service of mark {wanted['fwmark']}" if ipvs["loaded"] else "ip_vs is not loaded"
                 yield Finding(name, "ipvs", BAD, reason, todo, blocks=True)
             else:
-                yield _compared(name, wanted, one, todo)
+                yield _compared(name, wanted, one, todo, keep_weights)
 
 
-def _compared(name: str, wanted: Reading, one: Reading, todo: str) -> Finding:
+def _compared(name: str, wanted: Reading, one: Reading, todo: str, keep_weights: bool) -> Finding:
     want, have = (
         {(d["address"], d["port"]): (d["forwarding"], d["weight"]) for d in side["destinations"]}
         for side in (wanted, one)
     )
+    if keep_weights:
+        want = {key: (forwarding, have.get(key, (forwarding, weight))[1]) for key, (forwarding, weight) in want.items()}
     wrong = [f"{_place(key)} is missing" for key in want if key not in have]
     wrong += [f"{_place(key)} is not declared" for key in have if key not in want]
     for key in (key for key in want if key in have and want[key] != have[key]):

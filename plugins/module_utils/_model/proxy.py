@@ -50,7 +50,7 @@ class Target(NamedTuple):
 
 def target_of(chain: str) -> Target | None:
     """The target that a chain's name tells, or None where it is no name that this collection gives."""
-    how, _, rest = chain.partition("_")
+    how, _separator, rest = chain.partition("_")
     words = rest.removesuffix(f"_{_OWN}").split("_")
     if len(words) != 5 or words[0] not in _FAMILIES or not (words[3].isdigit() or words[3] == _ANY):
         return None

@@ -24,8 +24,7 @@ def director(declared: Sequence[services.Service], bit: int, told: Reading) -> I
     yield findings.unchanged("marks", told["marks"], "packets for the VIPs are marked as declared", todo, blocks=True)
     questions = findings.asked(declared, bit, interfaces, told["sources"])
     yield from findings.delivered(questions, told["delivery"]["packets"], todo)
-    ipvs = told["ipvs"]
-    yield from findings.balanced(declared, bit, ipvs["configuration"], ipvs["loaded"], _DIRECTOR)
+    yield from findings.balanced(declared, bit, told["ipvs"], _DIRECTOR, keep_weights=told["keep_weights"])
     yield from findings.settings(told["sysctls"], around, _DIRECTOR, reapplied=bool(name))
     routed = [service.name for service in declared if service.forwarding == "masquerade"]
     closed = [name for name in interfaces if not around["interfaces"].get(name, {}).get("forwarding", 1)]
@@ -129,15 +128,18 @@ def client(declared: Sequence[services.Service], connections: Sequence[Reading])
 def requests(declared: Sequence[services.Service]) -> Iterator[tuple[str, dict[str, Any] | None]]:
     """Where a client connects to for each service and family: its first address and first TCP port."""
     for service in declared:
-        ports = [port.partition("/")[2] for port in service.ports if port.startswith("tcp/")]
         for family in service.families():
-            vip = next(vip for vip in service.vips if values.family_of(vip) == family)
-            target = None
-            if ports and vip.prefixlen:
-                # The address of a network itself is nobody's, as a rule.
-                place = vip[1] if vip.num_addresses > 2 else vip[0]
-                target = {"address": str(place), "port": int(ports[0].partition("-")[0])}
-            yield findings.named(service, family), target
+            yield findings.named(service, family), _target(service, family)
+
+
+def _target(service: services.Service, family: int) -> dict[str, Any] | None:
+    ports = [port.partition("/")[2] for port in service.ports if port.startswith("tcp/")]
+    vip = next(vip for vip in service.vips if values.family_of(vip) == family)
+    if not ports or not vip.prefixlen:
+        return None
+    # The address of a network itself is nobody's, as a rule.
+    place = vip[1] if vip.num_addresses > 2 else vip[0]
+    return {"address": str(place), "port": int(ports[0].partition("-")[0])}
 
 
 def unasked(reason: str) -> Finding:
@@ -153,8 +155,7 @@ def _host(around: Reading, unit: str) -> Iterator[Finding]:
 
 def table(rows: Iterable[tuple[str, Mapping[str, Any]]]) -> list[str]:
     """A line a check, the worst last, since the end is what is read first; what to do stands below."""
-    lines = [(host, one) for host, one in rows]
-    lines.sort(key=lambda row: _STATES.index(row[1]["state"]))
+    lines = sorted(rows, key=lambda row: _STATES.index(row[1]["state"]))
     heads = ("", "host", "service", "check")
     cells = [heads, *((one["state"], host, one["service"], one["what"]) for host, one in lines)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]

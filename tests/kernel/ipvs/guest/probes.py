@@ -1,7 +1,7 @@
 """What a packet for a VIP meets in a cluster, found out by packets.
 
-A question that nobody answers is followed by one to the director's own address. When that is answered, the other has
-come as far as it will, so that a slow machine does not look like a silent one.
+A question that nobody answers is followed by one to the director's own address, or another as far away. When that is
+answered, the other has come as far as it will, so that a slow machine does not look like a silent one.
 """
 
 from __future__ import annotations
@@ -76,15 +76,15 @@ def daemon(netns: Namespace, name: str, port: int = 80, *, transparent: bool = F
         server.server_close()
 
 
-def asked(netns: Namespace, address: str, port: int = 80, size: int = 1) -> str:
-    """The name of the daemon that answers a request of so many bytes; none if it is not answered."""
+def asked(netns: Namespace, address: str, port: int = 80, size: int = 1, *, beside: str = "") -> str:
+    """The name of the daemon that answers a request of so many bytes; none if it is not answered when ``beside`` is."""
     with netns.entered():
         wire = socket.socket(_FAMILIES[ipaddress.ip_address(address).version])
     with wire:
         wire.setblocking(False)
         wire.connect_ex((address, port))
         if not _ready(wire, select.POLLOUT, 0):
-            assert reaches(netns, DIRECTOR[ipaddress.ip_address(address).version])
+            assert reaches(netns, beside or DIRECTOR[ipaddress.ip_address(address).version])
             if not _ready(wire, select.POLLOUT, _GRACE_SECONDS):
                 return ""
         if wire.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):

@@ -13,6 +13,7 @@ from namespace import Namespace
 from traffic import connect, serving
 
 SECONDS = 5
+ENOUGH_CHANGES = 2
 OTHER_RIP = "10.0.0.3"
 SERVICE, DESTINATION = pair()
 SERVICE["port"] = 80
@@ -53,12 +54,12 @@ def _ask_during(steps: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
         with serving(director, DESTINATION["port"]), asking(client, [(VIP, 80)]) as (asked, failed):
             end = time.monotonic() + SECONDS
             changes = 0
-            while time.monotonic() < end:
+            # A busy machine takes longer for as many changes.
+            while time.monotonic() < end or changes <= ENOUGH_CHANGES:
                 for step in steps:
                     changes += director.call("ipvs_service", **step)["changed"]
                     assert not director.call("ipvs_service", **step)["changed"]
                     _ask_twice_more(asked)
-    assert changes > 2
     return asked, failed
 
 
