@@ -38,6 +38,7 @@ PACKAGES = (
     "python3-hypothesis",
     "nftables",
     "ipvsadm",
+    "iptables",
     "keepalived",
     "squid",
     "haproxy",

@@ -20,10 +20,10 @@ _DUMP = """
 for family in -4 -6; do
   ip -d $family rule show; ip -d $family route show table all | sort; ip $family address show
 done
-nft -j list ruleset
+nft --stateless -j list ruleset | sed 's/, "handle": [0-9]*//g'
 if test -e /proc/net/ip_vs; then ipvsadm -Sn; else echo no ip_vs; fi
 sysctl -a 2> /dev/null | grep -E 'arp_|rp_filter|forwarding|src_valid_mark|net.ipv4.vs|ip_forward'
-folders="/etc/sysctl.d /etc/modules-load.d /etc/systemd /etc/udev /etc/lvs-vipless"
+folders="/etc/sysctl.d /etc/modules-load.d /etc/modprobe.d /etc/systemd /etc/udev /etc/lvs-vipless"
 find $folders -type f 2> /dev/null | sort | xargs sha256sum
 """
 

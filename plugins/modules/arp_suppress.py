@@ -144,6 +144,13 @@ effective:
   returned: for O(method=sysctl)
   type: dict
   sample: {eth0: {arp_ignore: 1, arp_announce: 2}, lo: {arp_ignore: 1, arp_announce: 2}}
+overridden:
+  description: Keys that another file decides about at boot, in place of O(file), as M(lvs.vipless.sysctl) returns them.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {key: net.ipv4.conf.all.arp_ignore, value: "1", file: /etc/sysctl.d/99-hardening.conf, file_value: "0"}
 """
 
 from typing import Any
@@ -159,18 +166,18 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_file impo
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import require_interfaces
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sysctl import Sysctls, require_keys
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sysctl_file import SysctlFile
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sysctl_source import overridden
 from ansible_collections.lvs.vipless.plugins.module_utils._model import arp, arp_silence, sysctl, values
 
 SPEC = ArgumentSpec(
     {
         "method": {"type": "str", "choices": ["sysctl", "nftables"], "default": "sysctl"},
         "vips": {"type": "list", "elements": "str"},
-        "source": {"type": "str"},
+        **{name: {"type": "str"} for name in ("source", "file")},
         "table": {"type": "str", "default": "lvs_vipless"},
         "interfaces": {"type": "list", "elements": "str", "default": [arp.ALL]},
         "arp_ignore": {"type": "int", "choices": list(arp.LEVELS["arp_ignore"]), "default": 1},
         "arp_announce": {"type": "int", "choices": list(arp.LEVELS["arp_announce"]), "default": 2},
-        "file": {"type": "str"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
 )
@@ -187,7 +194,7 @@ def _by_nftables(params: dict[str, Any], present: bool, check_mode: bool) -> dic
     require_interfaces((option, name) for option, name in arp.labelled(params["interfaces"]) if name != arp.ALL)
     desired = arp_silence.desired(wanted, sources(wanted) if present else (), present)
     file = boot_file(params["file"], "arp_suppress", ArpTable(wanted.table).written_out)
-    return {**converge(ArpTable(wanted.table), desired, check_mode, file), "warnings": []}
+    return {**converge(ArpTable(wanted.table), desired, check_mode, file), "overridden": [], "warnings": []}
 
 
 def _by_sysctl(params: dict[str, Any], present: bool, check_mode: bool) -> dict[str, Any]:
@@ -201,7 +208,9 @@ def _by_sysctl(params: dict[str, Any], present: bool, check_mode: bool) -> dict[
     desired = sysctl.desired(settings, file.path if file else None, with_file=present)
     result = converge(Sysctls((s.name for s in settings), file), desired, check_mode)
     found = arp.with_settings(levels(), settings)
-    return {**result, "effective": arp.effective(found), "warnings": arp.differing(names, found, asked)}
+    others, warned = overridden(settings if present else [], file)
+    told = {"effective": arp.effective(found), "overridden": others}
+    return {**result, **told, "warnings": arp.differing(names, found, asked) + warned}
 
 
 def main() -> None:

@@ -78,6 +78,14 @@ sysctls:
   returned: success
   type: dict
   sample: {net.ipv4.vs.expire_nodest_conn: "1"}
+sysctls_at_boot:
+  description: >-
+    The file that decides about each parameter of O(sysctls) at boot, and its value there, or null where no file does.
+    The value is null where the file only keeps the parameter from being set.
+  returned: success
+  type: dict
+  sample:
+    net.ipv4.vs.expire_nodest_conn: {file: /etc/sysctl.d/90-lvs-vipless-director.conf, value: "1"}
 units:
   description: Whether each unit of O(units) is enabled and active. Empty where systemd does not run.
   returned: success
@@ -110,7 +118,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel import surroundings, sysctl
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import surroundings, sysctl, sysctl_source
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.delivery import way_out
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
 from ansible_collections.lvs.vipless.plugins.module_utils._model import plain
@@ -125,6 +133,8 @@ SPEC = ArgumentSpec(
 def run(params: dict[str, Any], _check_mode: bool) -> dict[str, Any]:
     """The module's work. It is the same in check mode."""
     targets = {text: plain.address("towards", text) for text in params["towards"]}
+    paths = {name: path_of("sysctls", name) for name in params["sysctls"]}
+    decided = sysctl_source.at_boot(paths.values())
     units = surroundings.units(params["units"])
     with Session(read_only=True) as session:
         addresses = surroundings.own_addresses(session)
@@ -134,7 +144,8 @@ def run(params: dict[str, Any], _check_mode: bool) -> dict[str, Any]:
         "interfaces": surroundings.settings(),
         "addresses": addresses,
         "towards": towards,
-        "sysctls": {name: sysctl.read(path_of("sysctls", name)) for name in params["sysctls"]},
+        "sysctls": {name: sysctl.read(path) for name, path in paths.items()},
+        "sysctls_at_boot": {name: one._asdict() if (one := decided[path]) else None for name, path in paths.items()},
         "units": {name: units[name]._asdict() for name in params["units"] if name in units},
         "managers": judge(units, surroundings.files()),
     }

@@ -13,6 +13,7 @@ description:
   - Sets many kernel parameters in one call, in the running kernel and, where O(file) names one, in the file that sets
     them at boot. The two are compared and changed each for itself, so that neither hides that the other differs.
   - The file belongs to the module as a whole. A key that is not listed leaves the file.
+  - Where another file sets a key otherwise and is read after O(file) at boot, a warning names it. It is never changed.
 author:
   - lvs.vipless contributors (@lvs-vipless)
 requirements:
@@ -78,6 +79,30 @@ changes:
     - "change runtime net.ipv4.ip_forward = 0 to runtime net.ipv4.ip_forward = 1"
     - "add /etc/sysctl.d/90-lvs-vipless-director.conf (0644 0:0)"
     - "add /etc/sysctl.d/90-lvs-vipless-director.conf net.ipv4.ip_forward = 1"
+overridden:
+  description: >-
+    Keys that another file decides about at boot, in place of O(file). Empty without O(file). Where systemd does not
+    run, C(/etc/sysctl.conf) is read after all others; systemd reads it only where a link in C(sysctl.d) leads there.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    key:
+      description: The key.
+      type: str
+      sample: net.ipv4.conf.all.rp_filter
+    value:
+      description: The value that O(values) gives it.
+      type: str
+      sample: "0"
+    file:
+      description: The other file.
+      type: str
+      sample: /etc/sysctl.d/99-hardening.conf
+    file_value:
+      description: Its value there, or null where the file only keeps the key from being set (C(-key) without a value).
+      type: str
+      sample: "1"
 """
 
 from typing import Any
@@ -89,6 +114,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._engine import converg
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sysctl import Sysctls, require_keys
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sysctl_file import SysctlFile
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sysctl_source import overridden
 from ansible_collections.lvs.vipless.plugins.module_utils._model import sysctl, values
 
 SPEC = ArgumentSpec(
@@ -108,7 +134,9 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     file = SysctlFile("file", params["file"], "sysctl") if params["file"] is not None else None
     require_keys((("values", s.name) for s in settings), read_only=check_mode)
     desired = sysctl.desired(settings, file.path if file else None, with_file=present)
-    return converge(Sysctls((s.name for s in settings), file), desired, check_mode)
+    result = converge(Sysctls((s.name for s in settings), file), desired, check_mode)
+    others, warnings = overridden(settings, file)
+    return {**result, "overridden": others, "warnings": warnings}
 
 
 def main() -> None:
@@ -117,6 +145,8 @@ def main() -> None:
         result = run(module.params, module.check_mode)
     except LvsError as error:
         module.fail_json(msg=str(error), **error.details)
+    for warning in result.pop("warnings"):
+        module.warn(warning)
     module.exit_json(**result)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Missing, Refused
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import sysctl_source
 from far_end import Neighbour
 from namespace import Namespace, call, without_net_admin
 
@@ -199,3 +200,23 @@ def test_an_unprivileged_run_says_what_it_lacks(netns: Namespace) -> None:
     with netns.entered(), without_net_admin(), pytest.raises(Missing, match="CAP_NET_ADMIN"):
         call("arp_suppress")
     assert held(netns)["all"] == ("0", "0")
+
+
+def test_a_file_that_makes_the_host_answer_at_boot_is_named(
+    netns: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sysctl_source, "_FOLDERS", (str(tmp_path),))
+    (tmp_path / "99-x.conf").write_text("net.ipv4.conf.all.arp_ignore = 0\nnet.ipv4.conf.v0.arp_ignore = 0\n")
+    options = {"file": str(tmp_path / "90.conf")}
+    found = netns.call("arp_suppress", check=True, **options)
+    assert found == netns.call("arp_suppress", **options)
+    assert found["overridden"] == [
+        {
+            "key": "net.ipv4.conf.all.arp_ignore",
+            "value": "1",
+            "file": str(tmp_path / "99-x.conf"),
+            "file_value": "0",
+        }
+    ]
+    assert len(found["warnings"]) == 1
+    assert netns.call("arp_suppress", state="absent", **options)["overridden"] == []

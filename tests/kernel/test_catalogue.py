@@ -156,6 +156,16 @@ BAD: dict[str, tuple[dict[str, Any], dict[str, list[Any]]]] = {
             ],
         },
     ),
+    "ipvs_module": (
+        {"name": "lvstest"},
+        {
+            "name": ["a name", "../lvstest", "", "a.conf"],
+            "conn_tab_bits": [7, 28, -1, "many"],
+            "schedulers": [["r r"], [""], ["a" * 16]],
+            "persistence_engines": [["no sip"], ["sip;"]],
+            "state": ["gone"],
+        },
+    ),
     "arp_suppress": (
         {"interfaces": ["v0"]},
         {

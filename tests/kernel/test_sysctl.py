@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Missing, PartlyApplied, Refused
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel import sysctl
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import sysctl, sysctl_source
 from namespace import Namespace, call, without_net_admin
 
 FORWARD = "net.ipv4.ip_forward"
@@ -199,6 +199,111 @@ def test_ipvs_keys_are_foreseen_before_the_module_is_loaded(
     for check in (True, False):
         with pytest.raises(BadInput, match="is not a kernel parameter of this host"):
             netns.call("sysctl", check=check, values=wanted)
+
+
+def test_an_interface_to_come_is_foreseen_and_needed_by_a_run(netns: Namespace) -> None:
+    netns.run("sysctl", "-qw", "net.ipv4.conf.default.rp_filter=2")
+    wanted = {"net.ipv4.conf.later0.rp_filter": 2, "net.ipv4.conf.later0.arp_ignore": 1}
+    predicted = netns.call("sysctl", check=True, values=wanted)
+    assert predicted["changes"] == [
+        "change runtime net.ipv4.conf.later0.arp_ignore = 0 to runtime net.ipv4.conf.later0.arp_ignore = 1"
+    ]
+    with pytest.raises(BadInput, match=r"'net\.ipv4\.conf\.later0\.rp_filter' is not a kernel parameter of this host"):
+        netns.call("sysctl", values=wanted)
+    with pytest.raises(BadInput, match=r"'net\.ipv4\.conf\.later0\.nope' is not a kernel parameter of this host"):
+        netns.call("sysctl", check=True, values={"net.ipv4.conf.later0.nope": 1})
+    netns.ip("link add later0 type veth peer name later1")
+    assert netns.call("sysctl", values=wanted) == predicted
+
+
+@pytest.fixture
+def search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folders that are read at boot, in a place of the test's own; the first comes before the second."""
+    for name in ("etc/sysctl.d", "usr/sysctl.d"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "lib").symlink_to("usr")
+    folders = tuple(str(tmp_path / name / "sysctl.d") for name in ("etc", "usr", "lib"))
+    monkeypatch.setattr(sysctl_source, "_FOLDERS", folders)
+    monkeypatch.setattr(sysctl_source, "_LAST", str(tmp_path / "etc/sysctl.conf"))
+    monkeypatch.setattr(sysctl_source, "_SYSTEMD", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "decides"),
+    [
+        ("etc/sysctl.d/90.conf", {"etc/sysctl.d/99-x.conf": "1"}, ("etc/sysctl.d/99-x.conf", "1")),
+        ("etc/sysctl.d/90.conf", {"usr/sysctl.d/99-x.conf": "1"}, ("usr/sysctl.d/99-x.conf", "1")),
+        ("etc/sysctl.d/90.conf", {"etc/sysctl.d/10-x.conf": "1", "etc/sysctl.d/99-x.txt": "1"}, None),
+        ("etc/sysctl.d/90.conf", {"etc/sysctl.d/99-x.conf": "0"}, None),
+        # Of one name, the first folder's is read alone. An empty file does away with it.
+        ("etc/sysctl.d/90.conf", {"usr/sysctl.d/99-x.conf": "1", "etc/sysctl.d/99-x.conf": ""}, None),
+        ("etc/sysctl.d/90.conf", {"usr/sysctl.d/90.conf": "1"}, None),
+        ("usr/sysctl.d/90.conf", {"etc/sysctl.d/90.conf": "1"}, ("etc/sysctl.d/90.conf", "1")),
+        ("lib/sysctl.d/90.conf", {"usr/sysctl.d/80.conf": "1"}, None),
+        # Read by systemd through a link alone.
+        ("etc/sysctl.d/90.conf", {"etc/sysctl.conf": "1"}, None),
+        ("etc/sysctl.d/90.conf", {"etc/sysctl.conf": "1", "etc/sysctl.d/99-link.conf": None}, ("etc/sysctl.conf", "1")),
+        # A file that is not read at boot decides about nothing.
+        ("own.conf", {"etc/sysctl.d/10-x.conf": "1"}, ("etc/sysctl.d/10-x.conf", "1")),
+    ],
+)
+def test_a_file_that_counts_at_boot_in_place_of_ours_is_named(
+    netns: Namespace, search: Path, own: str, others: dict[str, str | None], decides: tuple[str, str] | None
+) -> None:
+    for name, number in others.items():
+        path = search / name
+        if number is None:
+            path.symlink_to("../sysctl.conf")
+        else:
+            path.write_text(number and f"net.ipv4.conf.*.rp_filter = 2\nnet.ipv4.conf.all.rp_filter = {number}\n")
+    before = {name: (search / name).read_text() for name in others}
+    options = {"values": {"net.ipv4.conf.all.rp_filter": 0, FORWARD: 1}, "file": str(search / own)}
+    predicted = netns.call("sysctl", check=True, **options)
+    assert netns.call("sysctl", **options) == predicted
+    expected = {"key": "net.ipv4.conf.all.rp_filter", "value": "0"}
+    assert predicted["overridden"] == (
+        [{**expected, "file": str(search / decides[0]), "file_value": decides[1]}] if decides else []
+    )
+    told = f"{search / decides[0]} sets net.ipv4.conf.all.rp_filter = {decides[1]}, and " if decides else "none"
+    assert [one.startswith(told) for one in predicted["warnings"]] == ([True] if decides else [])
+    again = netns.call("sysctl", **options)
+    assert (again["changed"], again["overridden"]) == (False, predicted["overridden"])
+    assert {name: (search / name).read_text() for name in others} == before
+    gone = netns.call("sysctl", file=str(search / own), state="absent")
+    assert (gone["overridden"], gone["warnings"]) == ([], [])
+
+
+def test_without_systemd_the_last_file_counts(netns: Namespace, search: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sysctl_source, "_SYSTEMD", search / "nowhere")
+    (search / "etc/sysctl.conf").write_text(f"{FORWARD} = 0\n")
+    options = {"values": {FORWARD: 1}, "file": str(search / "etc/sysctl.d/90.conf")}
+    (one,) = netns.call("sysctl", **options)["overridden"]
+    assert one["file"] == str(search / "etc/sysctl.conf")
+    assert netns.call("host_info", sysctls=[FORWARD])["sysctls_at_boot"] == {
+        FORWARD: {"file": one["file"], "value": "0"}
+    }
+    (search / "etc/sysctl.conf").write_text("")
+    assert netns.call("host_info", sysctls=[FORWARD, "net.ipv4.tcp_rmem"])["sysctls_at_boot"] == {
+        FORWARD: {"file": options["file"], "value": "1"},
+        "net.ipv4.tcp_rmem": None,
+    }
+
+
+def test_what_sysctl_itself_makes_of_the_files_is_what_was_told(netns: Namespace, search: Path) -> None:
+    """The oracle is the tool, with these folders in the place of its own."""
+    (search / "etc/sysctl.d/99-x.conf").write_text(f"{FORWARD}=0\n-net.ipv4.conf.v0.rp_filter = 1\n")
+    (search / "usr/sysctl.d/95-x.conf").write_text("net.ipv4.conf.*.rp_filter = 1\n")
+    file = search / "etc/sysctl.d/90.conf"
+    wanted = {FORWARD: 1, "net.ipv4.conf.v0.rp_filter": 2, "net.ipv4.conf.all.rp_filter": 2}
+    told = netns.call("sysctl", values=wanted, file=str(file))["overridden"]
+    mounts = f"mount --bind {search}/etc/sysctl.d /etc/sysctl.d && mount --bind {search}/usr/sysctl.d /usr/lib/sysctl.d"
+    netns.run("unshare", "--mount", "sh", "-c", f"{mounts} && sysctl -q --system --pattern '^net.ipv4.(ip_f|conf)'")
+    after = {key: value(netns, key.replace(".", "/")) for key in wanted}
+    assert {key: str(number) for key, number in wanted.items()} | {
+        one["key"]: one["file_value"] for one in told
+    } == after
+    assert [one["key"] for one in told] == [FORWARD, "net.ipv4.conf.v0.rp_filter"]
 
 
 @pytest.mark.parametrize(

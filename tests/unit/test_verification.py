@@ -30,12 +30,14 @@ DNS: dict[str, Any] = {
 }
 DECLARED = services.parse([WEB, DNS])
 BIT = 0x10000
+EXPIRE = "net.ipv4.vs.expire_nodest_conn"
 SOURCES = ["198.51.100.7", "2001:db8:c::7"]
 AROUND: dict[str, Any] = {
     "interfaces": {"eth0": {"rp_filter": 0, "src_valid_mark": 0, "forwarding": 1, "forwarding6": 1}},
     "addresses": {"10.0.0.2": "eth0"},
     "towards": {"198.51.100.7": "eth0", "2001:db8:c::7": "eth0"},
-    "sysctls": {"net.ipv4.vs.expire_nodest_conn": "1"},
+    "sysctls": {EXPIRE: "1"},
+    "sysctls_at_boot": {EXPIRE: {"file": "/etc/sysctl.d/90-lvs-vipless-director.conf", "value": "1"}},
     "units": {"lvs-vipless-director.service": {"enabled": True, "active": True}},
     "managers": [],
 }
@@ -58,7 +60,7 @@ def healthy() -> dict[str, Any]:
         "marks": {"changes": []},
         "delivery": {"packets": answers(findings.asked(DECLARED, BIT, ["eth0"], SOURCES))},
         "ipvs": {"loaded": True, "configuration": configuration},
-        "sysctls": {"net.ipv4.vs.expire_nodest_conn": 1},
+        "sysctls": {EXPIRE: 1},
     }
 
 
@@ -87,7 +89,7 @@ def test_each_fault_of_a_director_is_found_alone() -> None:
     del told["ipvs"]["configuration"][1]
     assert faults(told) == [("web ipv6", "ipvs", True)]
     told = healthy()
-    told["around"]["sysctls"]["net.ipv4.vs.expire_nodest_conn"] = "0"
+    told["around"]["sysctls"][EXPIRE] = "0"
     assert faults(told) == [("", "sysctl", False)]
     told = healthy()
     told["around"]["interfaces"]["eth0"]["forwarding"] = 0
@@ -98,6 +100,63 @@ def test_each_fault_of_a_director_is_found_alone() -> None:
     told = {**healthy(), "unit": ""}
     told["around"]["units"] = {}
     assert faults(told) == []
+
+
+ALIEN = "/etc/sysctl.d/99-hardening.conf"
+
+
+@pytest.mark.parametrize(
+    ("now", "at_boot", "reapplied", "found"),
+    [
+        ("1", {"file": ALIEN, "value": "1"}, False, [(OK, f"{EXPIRE} 1", "")]),
+        ("1", None, False, [(OK, f"{EXPIRE} 1", "")]),
+        (
+            "1",
+            {"file": ALIEN, "value": "0"},
+            False,
+            [
+                (OK, f"{EXPIRE} 1", ""),
+                (BAD, f"{ALIEN} sets {EXPIRE} = 0 at boot, declared 1", f"take it out of {ALIEN}"),
+            ],
+        ),
+        (
+            "1",
+            {"file": ALIEN, "value": None},
+            True,
+            [
+                (OK, f"{EXPIRE} 1", ""),
+                (
+                    NOTE,
+                    f"{ALIEN} keeps {EXPIRE} from being set at boot, declared 1"
+                    " (the boot unit sets it again after that; 'sysctl --system' would undo it)",
+                    f"take it out of {ALIEN}",
+                ),
+            ],
+        ),
+        ("0", None, False, [(BAD, f"{EXPIRE} is 0, declared 1", "do")]),
+        (
+            "0",
+            {"file": ALIEN, "value": "0"},
+            False,
+            [
+                (BAD, f"{EXPIRE} is 0, declared 1", f"take it out of {ALIEN}, which sets it at boot; do"),
+                (BAD, f"{ALIEN} sets {EXPIRE} = 0 at boot, declared 1", f"take it out of {ALIEN}"),
+            ],
+        ),
+    ],
+)
+def test_settings_are_as_declared_and_stay_so(
+    now: str, at_boot: dict[str, Any] | None, reapplied: bool, found: list[tuple[str, str, str]]
+) -> None:
+    around = {"sysctls": {EXPIRE: now}, "sysctls_at_boot": {EXPIRE: at_boot}}
+    told = findings.settings({EXPIRE: 1}, around, "do", reapplied)
+    assert [(one.state, one.found, one.todo) for one in told] == found
+
+
+def test_a_realserver_that_another_file_makes_loud_at_boot() -> None:
+    alien = {"key": "net.ipv4.conf.all.arp_ignore", "value": "1", "file": ALIEN, "file_value": "0"}
+    (found,) = findings.overridden([alien])
+    assert (found.state, found.found) == (BAD, f"{ALIEN} sets net.ipv4.conf.all.arp_ignore = 0 at boot, declared 1")
 
 
 @pytest.mark.parametrize(
@@ -232,7 +291,7 @@ def test_a_realserver_that_is_none() -> None:
         "interfaces": [],
         "sources": SOURCES,
         "delivery": {"packets": []},
-        "silence": {"changes": []},
+        "silence": {"changes": [], "overridden": []},
         "heard": {},
         "control": [],
     }

@@ -28,6 +28,19 @@ def loaded() -> bool:
     return _TABLE.exists()
 
 
+def is_there(module: str) -> bool:
+    """Whether the running kernel has this module, built in or loaded."""
+    if (_IN_USE / module).exists():
+        return True
+    built_in = _ON_DISK / os.uname().release / "modules.builtin"
+    return built_in.exists() and module in map(_name, built_in.read_text().splitlines())
+
+
+def schedulers(modules: Iterable[str]) -> list[str]:
+    """Those of the modules that the kernel loads again when it needs them: schedulers and persistence engines."""
+    return [name for name in modules if _scheduler(name) or name.startswith(_ENGINE_PREFIX)]
+
+
 def require(schedulers: Iterable[tuple[str, str]], engines: Iterable[tuple[str, str | None]]) -> None:
     """Raise Missing where the kernel has no ip_vs, BadInput for the first (option, name) that is no scheduler or no
     persistence engine of it.

@@ -44,21 +44,24 @@ def require_keys(named: Iterable[tuple[str, str]], read_only: bool = False) -> N
 
 
 def read(name: str) -> str | None:
-    """The value of a key, its words separated by one space; None where it has none yet.
-
-    A key of ip_vs has its default before the module is loaded, and one of an interface to come has that of ``default``:
-    that is what the first run will find.
-    """
+    """The value of a key, its words separated by one space; None where it has none."""
     try:
         return words((_ROOT / name).read_text(errors="replace"))
     except OSError as error:
         # EIO is how a key answers that was never set (net.ipv6.conf.*.stable_secret).
         if error.errno in (errno.ENOENT, errno.EIO):
-            common = _default_of(name)
-            if common and error.errno == errno.ENOENT:
-                return read(common)
-            return None if _IPVS.exists() else _TO_COME.get(name)
+            return None
         raise KernelError(dotted(name), error.errno or 0) from None
+
+
+def _foreseen(name: str) -> str | None:
+    """The value of a key, or the one that the first run will find: a key of ip_vs has its default before the module is
+    loaded, and one of an interface to come has that of ``default``."""
+    found = read(name)
+    if found is None and not (_ROOT / name).exists():
+        common = _default_of(name)
+        return read(common) if common else None if _IPVS.exists() else _TO_COME.get(name)
+    return found
 
 
 class Sysctls:
@@ -69,7 +72,7 @@ class Sysctls:
         self._file = file
 
     def read(self) -> list[Setting]:
-        found = [(name, read(name)) for name in self._names]
+        found = [(name, _foreseen(name)) for name in self._names]
         held = [Setting(RUNTIME, name, value) for name, value in found if value is not None]
         return held + (self._file.read() if self._file else [])
 

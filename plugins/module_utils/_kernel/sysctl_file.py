@@ -51,4 +51,8 @@ class SysctlFile:
         if not settings:
             self._path.unlink(missing_ok=True)
             return
-        owned_file.write(self._path, file_text(self._owner, settings), _MODE)
+        owned_file.write(self._path, self.text(settings), _MODE)
+
+    def text(self, settings: Sequence[Setting]) -> str:
+        """The whole file that holds these settings."""
+        return file_text(self._owner, settings)

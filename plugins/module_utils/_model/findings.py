@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
 from ansible_collections.lvs.vipless.plugins.module_utils._model import services, values
+from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl_order import Source
 
 OK, NOTE, BAD = "OK", "NOTE", "BAD"
 SAMPLE = 64
@@ -150,21 +151,34 @@ def managers(around: Reading) -> Finding:
     return Finding("", "managers", NOTE if said else OK, _some(said) or "nobody else manages this network")
 
 
-def settings(wanted: Mapping[str, Any], around: Reading, todo: str) -> Finding:
-    """Whether the kernel parameters are as declared."""
-    have = around["sysctls"]
-    wrong = [
-        f"{key} is {have.get(key)}, declared {value}" for key, value in wanted.items() if have.get(key) != str(value)
-    ]
+def settings(wanted: Mapping[str, Any], around: Reading, todo: str, reapplied: bool) -> Iterator[Finding]:
+    """Whether the kernel parameters are as declared, now and after a reboot. ``reapplied``: whether the boot unit sets
+    them once more after the files of others."""
+    have, decided = around["sysctls"], around["sysctls_at_boot"]
+    wrong = [key for key, value in wanted.items() if have.get(key) != str(value)]
+    told = [f"{key} is {have.get(key)}, declared {wanted[key]}" for key in wrong]
+    alien = {key: one for key in wanted if (one := decided.get(key)) and one["value"] != str(wanted[key])}
     if wrong:
-        return Finding(
-            "",
-            "sysctl",
-            BAD,
-            _some(wrong),
-            f"{todo}; if it comes back, another file sets it: grep -r {wrong[0].partition(' ')[0]} /etc/sysctl*",
-        )
-    return Finding("", "sysctl", OK, ", ".join(f"{key} {have[key]}" for key in wanted) or "none is declared")
+        causes = [f"take it out of {alien[key]['file']}, which sets it at boot" for key in wrong if key in alien]
+        yield Finding("", "sysctl", BAD, _some(told), "; ".join(dict.fromkeys([*causes, todo])))
+    else:
+        yield Finding("", "sysctl", OK, ", ".join(f"{key} {have[key]}" for key in wanted) or "none is declared")
+    others = [
+        {"key": k, "value": str(wanted[k]), "file": a["file"], "file_value": a["value"]} for k, a in alien.items()
+    ]
+    yield from overridden(others, reapplied)
+
+
+def overridden(others: Sequence[Reading], reapplied: bool = False) -> Iterator[Finding]:
+    """Other files that decide about kernel parameters at boot."""
+    told = [
+        f"{Source(one['file'], one['file_value']).says_of(one['key'])} at boot, declared {one['value']}"
+        for one in others
+    ]
+    if told:
+        after = " (the boot unit sets it again after that; 'sysctl --system' would undo it)" if reapplied else ""
+        files = ", ".join(dict.fromkeys(one["file"] for one in others))
+        yield Finding("", "sysctl", NOTE if reapplied else BAD, _some(told) + after, f"take it out of {files}")
 
 
 def in_force(interfaces: Iterable[str], around: Reading) -> str:

@@ -63,7 +63,7 @@ def parse_file(path: str, text: str) -> list[Setting]:
     for line in map(str.strip, text.splitlines()):
         if line and line[0] not in "#;":
             key, _equals, value = line.partition("=")
-            found.append(Setting(path, _slashed(key.strip()), words(value)))
+            found.append(Setting(path, slashed(key.strip()), words(value)))
     return found
 
 
@@ -100,15 +100,15 @@ def _breadth(name: str) -> int:
     return 1 if "/all/" in name else 2 if "/default/" in name else 3
 
 
-def _slashed(key: str) -> str:
-    """A key as a path. Its first separator decides which of dot and slash separates (sysctl.d(5))."""
+def slashed(key: str) -> str:
+    """A key as a path below /proc/sys. Its first separator decides which of dot and slash separates (sysctl.d(5))."""
     first = next((char for char in key if char in "./"), "/")
     return key if first == "/" else key.translate(_SWAPPED)
 
 
 def path_of(option: str, key: str) -> str:
     """The path of a key below /proc/sys, or BadInput."""
-    name = _slashed(key)
+    name = slashed(key)
     parts = name.split("/")
     if len(parts) < 2 or not name.isprintable() or _FORBIDDEN & set(name) or {"", ".", ".."} & set(parts):
         raise BadInput(option, key, "is not the name of a kernel parameter, such as net.ipv4.ip_forward.")

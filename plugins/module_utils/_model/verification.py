@@ -25,7 +25,7 @@ def director(declared: Sequence[services.Service], bit: int, told: Reading) -> I
     questions = findings.asked(declared, bit, interfaces, told["sources"])
     yield from findings.delivered(questions, told["delivery"]["packets"], todo)
     yield from findings.balanced(declared, bit, told["ipvs"], _DIRECTOR, keep_weights=told["keep_weights"])
-    yield findings.settings(told["sysctls"], around, _DIRECTOR)
+    yield from findings.settings(told["sysctls"], around, _DIRECTOR, reapplied=bool(name))
     routed = [service.name for service in declared if service.forwarding == "masquerade"]
     closed = [name for name in interfaces if not around["interfaces"].get(name, {}).get("forwarding", 1)]
     if routed and closed:
@@ -46,6 +46,7 @@ def realserver(declared: Sequence[services.Service], told: Reading) -> Iterator[
     questions = findings.asked(declared, 0, told["interfaces"], told["sources"])
     yield from findings.delivered(questions, told["delivery"]["packets"], todo)
     yield findings.unchanged("silence", told["silence"], findings.in_force(told["interfaces"], around), _REALSERVER)
+    yield from findings.overridden(told["silence"]["overridden"])
     if told["heard"]:
         yield from findings.silent(told["heard"]["answers"], told["heard"]["interface"], told["control"])
     yield from _host(around, name)

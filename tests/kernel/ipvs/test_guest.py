@@ -51,6 +51,7 @@ ONCE = (
     "test_delivery_cases",
     "test_delivery_matrix",
     "test_killed",
+    "test_module",
     "test_under_load",
     "test_undo_timer",
     "test_what_others_do",
