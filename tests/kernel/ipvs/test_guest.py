@@ -30,8 +30,8 @@ HOST = "director1"
 LAB_NAME = "lvslab-ipvs"
 
 FOLDER = Path("/root/lvs-vipless")
-# Debian 13's and Ubuntu 24.04's. Debian 12's, which its guest has, is 0.7.2.
-OTHER_PYROUTE2 = ("0.7.7", "0.7.11")
+# Ubuntu 24.04's. The guests have Debian 12's, 0.7.2, and Debian 13's, 0.7.7.
+OTHER_PYROUTE2 = ("0.7.11",)
 PYROUTE2 = {
     "debian": Path("/usr/lib/python3/dist-packages"),
     "newest": FOLDER / "newest",
