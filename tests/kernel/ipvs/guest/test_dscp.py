@@ -11,7 +11,8 @@ from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInpu
 from namespace import Namespace
 
 RULE: dict[str, Any] = {"priority": 100, "family": "both", "iif": "v0", "dscp": 46, "table": "100"}
-ASKED = "route get 203.0.113.10 from 198.51.100.7 iif v0 dsfield"
+# No address of the namespace: that one would be local by itself.
+ASKED = "route get 203.0.113.77 from 198.51.100.7 iif v0 dsfield"
 
 
 def test_takes_what_has_it_or_is_refused(netns: Namespace) -> None:
