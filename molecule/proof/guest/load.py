@@ -7,6 +7,7 @@ packet was lost, which TCP makes good a second later: then the answer carries th
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import signal
@@ -43,6 +44,10 @@ class Handshakes(threading.Thread):
         self._wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(_ALL_PROTOCOLS))
         described = struct.pack("HL", len(_SYNS), ctypes.addressof(program))
         self._wire.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, described)
+        # What came before the filter is anything.
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._wire.recv(1, socket.MSG_DONTWAIT)
 
     def run(self) -> None:
         while True:
@@ -53,15 +58,17 @@ class Handshakes(threading.Thread):
             if not segment[13] & _ACK:
                 # A repetition has the same number.
                 if self._first.get(source, (-1, 0))[0] != sequence:
+                    self._answered.pop(source, None)
                     self._first[source] = sequence, value
-            elif target in self._first and self._first[target][0] == (acknowledged - 1) & 0xFFFFFFFF:
+            elif self._first.get(target, (-1, 0))[0] == (acknowledged - 1) & 0xFFFFFFFF:
                 self._answered.setdefault(target, echo)
 
     def repeated(self, port: int) -> bool:
-        """Whether the answer was to a repetition, of a connection that stands."""
+        """Whether the answer was to a repetition, of a connection that stands. It is forgotten then: a server on a slow
+        host repeats its answer, which is none to the next connection from this port."""
         while port not in self._answered:
             time.sleep(0.01)
-        return self._answered.pop(port) != self._first[port][1]
+        return self._answered.pop(port) != self._first.pop(port)[1]
 
 
 def _timestamps(segment: bytes) -> tuple[int, int]:
