@@ -6,7 +6,12 @@ carries the host's name and machine id.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from lab.topology import HOSTS, MANAGEMENT, MANAGEMENT_INTERFACE, Interface
+
+_PYTHON = "/usr/lib/python3/dist-packages"
+_BYTECODE = Path(__file__).with_name("files") / "lab_bytecode.py"
 
 _SSHD = """\
 PermitRootLogin prohibit-password
@@ -90,6 +95,9 @@ def guest_files(authorized_key: str) -> dict[str, str]:
         "/etc/initramfs-tools/modules": "virtio_pci\nvirtio_blk\next4\n",
         "/usr/local/sbin/lab-clock": _CLOCK,
         "/etc/systemd/system/lab-clock.service": _CLOCK_UNIT,
+        f"{_PYTHON}/{_BYTECODE.name}": _BYTECODE.read_text(encoding="utf-8"),
+        # Python runs such a line whenever it starts.
+        f"{_PYTHON}/lab.pth": f"import {_BYTECODE.stem}\n",
         "/root/.ssh/authorized_keys": f"{authorized_key}\n",
         # No address before networkd gives one: router advertisements and address probing make boots differ.
         "/etc/sysctl.d/lab.conf": "net.ipv6.conf.default.accept_ra = 0\nnet.ipv6.conf.default.accept_dad = 0\n",

@@ -54,6 +54,23 @@ def test_the_kernel_has_ipvs_and_the_tools_are_there(whole: LabCommand) -> None:
     whole.on("director1", "modprobe ip_vs && ipvsadm -Ln && nft list ruleset && python3 -c 'import pyroute2, apt'")
 
 
+_IMPORTS = """
+cd $(mktemp -d)
+for word in one one two; do
+    echo "print('$word')" > sample.py
+    python3 -m zipfile -c sample.zip sample.py
+    rm sample.py
+    PYTHONPATH=sample.zip python3 -c 'import sample'
+done
+ls /var/cache/lab-bytecode | wc -l
+"""
+
+
+def test_what_is_imported_from_a_zip_file_is_compiled_once(whole: LabCommand) -> None:
+    whole.on("director1", "rm -rf /var/cache/lab-bytecode")
+    assert whole.on("director1", _IMPORTS).split() == ["one", "one", "two", "2"]
+
+
 def test_a_guest_survives_a_reboot_of_its_own(whole: LabCommand) -> None:
     machine = whole.processes()["rs2"]
     first = whole.on("rs2", "touch /root/written; sync; cat /proc/sys/kernel/random/boot_id")
