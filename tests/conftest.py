@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 import environment
-from tools import Tools
+from background import Background, asked_for, begun
+from tools import Tools, terminal
 
 TESTS = Path(__file__).resolve().parent
 
@@ -37,5 +39,14 @@ def machine() -> environment.Environment:
 
 
 @pytest.fixture(scope="session")
-def tools(request: pytest.FixtureRequest, machine: environment.Environment) -> Tools:
-    return Tools(request.config.pluginmanager.getplugin("capturemanager"), machine.variables())
+def tools(request: pytest.FixtureRequest, machine: environment.Environment) -> Iterator[Tools]:
+    with terminal(request.config.pluginmanager.getplugin("capturemanager")) as shown:
+        yield Tools(machine, shown)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def background(request: pytest.FixtureRequest) -> Iterator[Background]:
+    """What chosen tests look at, under way from the first test on."""
+    works = list(asked_for(request.session.items))
+    with begun(works, request.getfixturevalue("tools") if works else None) as made:
+        yield made

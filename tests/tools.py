@@ -2,28 +2,70 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from _pytest.capture import CaptureManager
 
+from environment import Environment
+
 TAIL_LINES = 60
+# Of each failure that Ansible tells of, which a scenario's end leaves far behind.
+FAILURE = ("fatal: [", "failed: [", "[ERROR]")
+FAILURE_LINES = 20
+
+
+class Excerpt:
+    """Of what a program writes, what tells why it failed: the lines about each failure, with its task, and the end."""
+
+    def __init__(self) -> None:
+        self._failures: list[str] = []
+        self._last: deque[str] = deque(maxlen=TAIL_LINES)
+        self._task = ""
+        self._wanted = 0
+
+    def add(self, line: str) -> None:
+        self._last.append(line)
+        if line.startswith("TASK ["):
+            self._task, self._wanted = line, 0
+        if line.startswith(FAILURE):
+            self._failures.append(self._task)
+            self._wanted = FAILURE_LINES
+        if self._wanted:
+            self._failures.append(line)
+            self._wanted -= 1
+
+    def __str__(self) -> str:
+        return "\n".join([*self._failures, "[…]", *self._last] if self._failures else self._last)
+
+
+@contextmanager
+def terminal(capture: CaptureManager) -> Iterator[TextIO]:
+    """What pytest was started on, open beside its capture, which may hold another test's output at any time."""
+    with capture.global_and_fixture_disabled():
+        copy = os.dup(1)
+    with os.fdopen(copy, "w") as opened:
+        yield opened
 
 
 class Tools:
     """Runs programs of the set-up; one whose exit code is not 0 fails the test with what it wrote."""
 
-    def __init__(self, capture: CaptureManager, variables: Mapping[str, str]) -> None:
-        """Take pytest's capture, which `watch` writes past, and the environment variables of the set-up."""
-        self._capture = capture
-        self._variables = {**variables, "NO_COLOR": "1"}
-        # Programs may run at the same time, and pytest's capture ends and begins for all of them.
-        self._terminal = threading.Lock()
+    def __init__(self, machine: Environment, shown: TextIO) -> None:
+        """Take the set-up, and where `watch` writes."""
+        self.machine = machine
+        self._shown = shown
+        self._variables = {**machine.variables(), "NO_COLOR": "1"}
+        # Programs may run at the same time.
+        self._one = threading.Lock()
 
     def run(self, command: Sequence[str], cwd: Path, **variables: str) -> str:
         """Return all that a program writes. `variables` are added to its environment, here and in `watch`."""
@@ -43,7 +85,7 @@ class Tools:
 
     def watch(self, name: str, command: Sequence[str], cwd: Path, **variables: str) -> None:
         """Show each line that a long program writes, under `name` and with the seconds since its start."""
-        last: deque[str] = deque(maxlen=TAIL_LINES)
+        excerpt = Excerpt()
         started = time.monotonic()
         with subprocess.Popen(
             list(command),
@@ -58,17 +100,17 @@ class Tools:
             assert process.stdout is not None
             try:
                 for line in map(str.rstrip, process.stdout):
-                    last.append(line)
+                    excerpt.add(line)
                     self.say(f"[{name} {time.monotonic() - started:4.0f} s] {line}")
             except BaseException:
                 process.terminate()
                 raise
-        _check(command, process.returncode, "\n".join(last))
+        _check(command, process.returncode, str(excerpt))
 
     def say(self, line: str) -> None:
         """Write one line to the terminal now."""
-        with self._terminal, self._capture.global_and_fixture_disabled():
-            print(line, flush=True)
+        with self._one:
+            print(line, file=self._shown, flush=True)
 
 
 def _check(command: Sequence[str], code: int, output: str) -> None:

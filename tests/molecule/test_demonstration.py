@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from environment import CHECKOUT, Environment
+import pytest
+
+from background import Background, marked
+from environment import CHECKOUT
 from tools import Tools
 
 REST = ("side-effect", "check", "verify", "cleanup")
 
 
-def test_demonstration_reboot_and_removal(tools: Tools, machine: Environment) -> None:
+def _test(tools: Tools, scenario: str) -> None:
     """One lab for both: the demonstration is the scenario ``default`` up to its first proof, which costs minutes."""
-    state = {"MOLECULE_EPHEMERAL_DIRECTORY": str(machine.cache / "demonstration")}
+    state = {"MOLECULE_EPHEMERAL_DIRECTORY": str(tools.machine.cache / "demonstration")}
 
     def molecule(action: str) -> None:
-        tools.watch(action, ["molecule", action, "--scenario-name", "default"], CHECKOUT, **state)
+        tools.watch(action, ["molecule", action, "--scenario-name", scenario], CHECKOUT, **state)
 
     try:
         tools.watch("demo", ["molecule/demo", "--keep"], CHECKOUT)
@@ -21,3 +24,9 @@ def test_demonstration_reboot_and_removal(tools: Tools, machine: Environment) ->
             molecule(action)
     finally:
         molecule("destroy")
+
+
+@marked(_test, "scenario")
+@pytest.mark.parametrize("scenario", ["default"])
+def test_demonstration_reboot_and_removal(background: Background, scenario: str) -> None:
+    background.result(_test, scenario)

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 from xml.etree import ElementTree
 
 import pytest
 
-import environment
+from background import Background, marked
 from bundle import pack, package
 from environment import CHECKOUT
 from tools import Tools
@@ -26,8 +26,6 @@ pytestmark = pytest.mark.lab
 
 GUEST_TESTS = Path(__file__).with_name("guest")
 HOST = "director1"
-# A lab of its own, so that one that is in use stays as it is.
-LAB_NAME = "lvslab-ipvs"
 
 FOLDER = Path("/root/lvs-vipless")
 # Ubuntu 24.04's. The guests have Debian 12's, 0.7.2, and Debian 13's, 0.7.7.
@@ -88,32 +86,31 @@ PAIRS = [
 class Guest:
     """The lab's one host that these tests need."""
 
-    def __init__(self, tools: Tools, release: str) -> None:
+    def __init__(self, tools: Tools, row: Row) -> None:
         self._tools = tools
-        self._release = release
+        # A lab of its own, so that one that is in use stays as it is.
+        name = f"lvslab-{row.release}-{row.pyroute2.replace('.', '-')}"
+        places = {"LVS_LAB_NAME": name, "PYTHONPATH": str(CHECKOUT / "molecule")}
+        self._variables = {**places, "LVS_LAB_RELEASE": row.release}
 
     def lab(self, *arguments: str) -> None:
-        self._tools.watch("lab", self._command(*arguments), CHECKOUT, **self._variables())
+        self._tools.watch("lab", self._command(*arguments), CHECKOUT, **self._variables)
 
     def run(self, script: str, source: Path = Path(os.devnull)) -> str:
         """Run a line of shell on the guest, with a file of this machine as its standard input."""
         return self._tools.run(
-            ["sh", "-c", '"$@" < "$0"', str(source), *self._ssh(script)], CHECKOUT, **self._variables()
+            ["sh", "-c", '"$@" < "$0"', str(source), *self._ssh(script)], CHECKOUT, **self._variables
         )
 
     def watch(self, name: str, script: str) -> None:
         """The same, with its lines on the terminal as they come."""
-        self._tools.watch(name, self._ssh(script), CHECKOUT, **self._variables())
+        self._tools.watch(name, self._ssh(script), CHECKOUT, **self._variables)
 
     def _ssh(self, script: str) -> list[str]:
         return self._command("ssh", HOST, script)
 
     def _command(self, *arguments: str) -> list[str]:
         return ["python", "-m", "lab", *arguments]
-
-    def _variables(self) -> dict[str, str]:
-        places = {"LVS_LAB_NAME": LAB_NAME, "PYTHONPATH": str(CHECKOUT / "molecule")}
-        return {**places, "LVS_LAB_RELEASE": self._release}
 
 
 class Case(NamedTuple):
@@ -123,25 +120,26 @@ class Case(NamedTuple):
     trouble: str
 
 
-@pytest.fixture(scope="session")
-def bundle(tools: Tools, machine: environment.Environment, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The collection, the tests and every pyroute2 that a guest does not have, in one file."""
-    file = tmp_path_factory.mktemp("guest") / "bundle.tar"
-    libraries = {version: fetched(tools, machine, version) for version in OTHER_PYROUTE2}
-    libraries["newest"] = package("pyroute2")
-    folders = {f"{version}/pyroute2": folder for version, folder in libraries.items()}
-    pack(file, {GUEST_TESTS.name: GUEST_TESTS, **folders})
-    return file
+def bundle(tools: Tools, row: Row, file: Path) -> None:
+    """The collection, the tests, and the pyroute2 if the guest does not have it, in one file."""
+    folders = {GUEST_TESTS.name: GUEST_TESTS}
+    if row.pyroute2 != "debian":
+        library = package("pyroute2") if row.pyroute2 == "newest" else fetched(tools, row.pyroute2)
+        folders[f"{row.pyroute2}/pyroute2"] = library
+    pack(file, folders)
 
 
 @contextmanager
-def guest(tools: Tools, release: str, bundle: Path) -> Iterator[Guest]:
-    """A clean guest of a release that holds the bundle."""
-    made = Guest(tools, release)
+def guest(tools: Tools, row: Row) -> Iterator[Guest]:
+    """A clean guest of the row's release that holds what the row needs."""
+    made = Guest(tools, row)
     # Refused where another checkout runs this lab, which is then not ours to end.
     made.lab("up", "--hosts", HOST, "--clean")
     try:
-        made.run(f"mkdir -p {FOLDER} && tar -xf - -C {FOLDER}", bundle)
+        with TemporaryDirectory() as folder:
+            file = Path(folder, "bundle.tar")
+            bundle(tools, row, file)
+            made.run(f"mkdir -p {FOLDER} && tar -xf - -C {FOLDER}", file)
         yield made
     finally:
         made.lab("down")
@@ -151,15 +149,9 @@ Report = dict[str, list[Case]]
 """Every case of a row, by test."""
 
 
-@pytest.fixture(scope="session")
-def report(tools: Tools, bundle: Path) -> Callable[[Row], Report]:
-    """What gives the report of a row. Each runs once, in whatever order pytest asks for them."""
-
-    def made(row: Row) -> Report:
-        with guest(tools, row.release, bundle) as host:
-            return reported(host, row)
-
-    return cache(made)
+def report(tools: Tools, row: Row) -> Report:
+    with guest(tools, row) as host:
+        return reported(host, row)
 
 
 def reported(guest: Guest, row: Row) -> Report:
@@ -185,19 +177,20 @@ def reported(guest: Guest, row: Row) -> Report:
     return cases
 
 
+@marked(report, "row")
 @pytest.mark.parametrize(("row", "test"), PAIRS)
-def test_in_guest(report: Callable[[Row], Report], row: Row, test: str) -> None:
-    cases = report(row).get(test)
+def test_in_guest(background: Background, row: Row, test: str) -> None:
+    cases = background.result(report, row).get(test)
     assert cases, f"{test} did not run"
     troubles = [f"{case.name}\n{case.trouble}" for case in cases if case.trouble]
     if troubles:
         pytest.fail("\n\n".join(troubles), pytrace=False)
 
 
-def fetched(tools: Tools, machine: environment.Environment, version: str) -> Path:
+def fetched(tools: Tools, version: str) -> Path:
     """A release of pyroute2 from PyPI, unpacked in the cache."""
-    folder = machine.cache / "pyroute2" / version
+    folder = tools.machine.cache / "pyroute2" / version
     if not (folder / "pyroute2").is_dir():
-        pip = [str(machine.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
+        pip = [str(tools.machine.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
         tools.run([*pip, "--target", str(folder), f"pyroute2=={version}"], CHECKOUT)
     return folder / "pyroute2"

@@ -1,0 +1,59 @@
+"""Work in virtual machines that begins with the first test: it takes far longer than all the others together.
+
+Two at a time, each in a lab of its own, since a lab waits for one guest most of the time. The tests that look at its
+outcome come when their turn is; what a test looks at is told by its marker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+AT_ONCE = 2
+
+Work = Callable[..., Any]
+
+
+class Background:
+    """What is under way, by the work and its argument."""
+
+    def __init__(self) -> None:
+        self._runs: dict[tuple[Work, Any], Future[Any]] = {}
+
+    def begin(self, pool: ThreadPoolExecutor, work: Work, tools: object, argument: object) -> None:
+        if (work, argument) not in self._runs:
+            self._runs[work, argument] = pool.submit(work, tools, argument)
+
+    def result(self, work: Work, argument: object) -> Any:
+        """What the work returned, or raised, once it has ended."""
+        return self._runs[work, argument].result()
+
+
+def marked(work: Work, parameter: str) -> pytest.MarkDecorator:
+    """Mark a test that looks at ``work(tools, value of the parameter)``."""
+    return pytest.mark.background(work, parameter)
+
+
+def asked_for(items: Iterable[pytest.Item]) -> Iterator[tuple[Work, Any]]:
+    for item in items:
+        mark = item.get_closest_marker("background")
+        if mark and isinstance(item, pytest.Function):
+            work, parameter = mark.args
+            yield work, item.callspec.params[parameter]
+
+
+@contextmanager
+def begun(works: Iterable[tuple[Work, Any]], tools: object) -> Iterator[Background]:
+    background = Background()
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        for work, argument in works:
+            background.begin(pool, work, tools, argument)
+        yield background
+    finally:
+        # Where tests ended early, what has not begun does not begin.
+        pool.shutdown(cancel_futures=True)
