@@ -26,7 +26,8 @@ hypothesis.settings.load_profile(os.environ.get("LVS_PROFILE", "ci"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with its folder's name, so that `-m "not molecule"` chooses."""
+    """Mark each test with its folder's name, so that `-m "not molecule"` chooses. Those that wait come last."""
+    items.sort(key=lambda item: item.get_closest_marker("background") is not None)
     for item in items:
         if item.path.is_relative_to(TESTS):
             item.add_marker(item.path.relative_to(TESTS).parts[0])
