@@ -15,15 +15,16 @@ from traffic import connect, serving
 SECONDS = 4
 ENOUGH_CHANGES = 4
 VIPS = {"v4": "203.0.113.10", "v6": "2001:db8:f:1::10"}
+NETWORKS = ["203.0.113.0/27", "2001:db8:f:1::/120"]
 OTHERS = [address(place) for place in range(COUNT)]
 FEW = OTHERS[:10]
 
 Steps = list[tuple[str, dict[str, Any]]]
 
 
-def marks(mark: str, others: list[str]) -> tuple[str, dict[str, Any]]:
+def marks(mark: str, others: list[str], **more: Any) -> tuple[str, dict[str, Any]]:
     entries = [
-        {"vips": list(VIPS.values()), "ports": ["tcp/80"], "mark": mark},
+        {"vips": list(VIPS.values()), "ports": ["tcp/80"], "mark": mark, **more},
         {"vips": others, "ports": ["tcp/80"], "mark": "0x10009"},
     ]
     return "fwmark", {"marks": entries, "purge": True}
@@ -45,6 +46,12 @@ def routes(device: str, others: list[str]) -> tuple[str, dict[str, Any]]:
 
 CHANGES: dict[str, Steps] = {
     "the VIP's mark": [marks("0x10001", FEW), marks("0x10002/0x1ffff", FEW)],
+    "the interface that the VIP's packets come in on": [marks("0x10001", FEW, iif="v0"), marks("0x10001", FEW)],
+    "the VIP or its network": [marks("0x10001", FEW, vips=NETWORKS), marks("0x10001", FEW)],
+    "the mark of the VIP's network": [
+        marks("0x10001", FEW, vips=NETWORKS),
+        marks("0x10002/0x1ffff", FEW, vips=NETWORKS),
+    ],
     "a thousand other marks": [marks("0x10001", OTHERS), marks("0x10001", FEW)],
     "the table that delivers": [rules("100", FEW), rules("101", FEW)],
     "a thousand other rules": [rules("100", OTHERS[: COUNT // 2]), rules("100", FEW)],

@@ -127,6 +127,13 @@ class Content:
         for hook in shape.hooks:
             yield from self._hooked(hook, rules.HOOKS[hook], rules.entrance(hook, bool(shape.macs)))
 
+    def narrowing(self, wide: Shape, narrow: Shape) -> Iterator[Step]:
+        """Lookups in the maps that are needed, where what was made looks in more."""
+        if wide.lookups() != narrow.lookups():
+            yield "flush chain", rules.LOOKUPS
+            for text, _rule in narrow.lookups():
+                yield "add rule", f"{rules.LOOKUPS} {text}"
+
     def clearing(self, shape: Shape) -> Iterator[Step]:
         """What can go once nothing leads to it."""
         for hook in rules.HOOKS:

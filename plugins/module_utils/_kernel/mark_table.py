@@ -69,12 +69,13 @@ class MarkTable:
             raise Refused("vips", mark, f"the table {_FAMILY} {self._name} holds '{held}', which it overlaps. {remedy}")
 
     def apply(self, plan: Plan[Entry]) -> bool:
-        """The marks in one transaction, so that a packet meets the old ones or the new ones. False where nft refused
-        because another process has changed the table since it was read.
+        """Change what marks, so that each packet meets an old mark or a new one. False where nft refused because another
+        process has changed the table since it was read.
 
         What the marks lead to is made in a transaction before and removed in one after: a packet that is on its way
         while the kernel commits can meet the new elements and still the old rules (nft_do_chain() reads the generation
-        once, a lookup follows it).
+        once, a lookup follows it). So do marks leave a map that gets none for them: they may have gone to another,
+        which the packet has looked in before.
         """
         removed = [*plan.removals(), *(before for before, _after in plan.edits())]
         added = [*plan.additions(), *(after for _before, after in plan.edits())]
@@ -94,7 +95,7 @@ class MarkTable:
                 return False
             if not done:
                 raise
-            raise _partly(plan, error, marks_done=_MARKS in done) from None
+            raise _partly(plan, error, name) from None
         return True
 
     def written_out(self, entries: Sequence[Entry]) -> list[str]:
@@ -104,15 +105,24 @@ class MarkTable:
 
     def _phases(self, removed: list[Mark], added: list[Mark], table: Table | None) -> dict[str, list[str]]:
         """The transactions by name. Of a table that is new they are one: no packet meets it before."""
-        content = self._content
-        uses = content.uses + Counter(map(use_of, added)) - Counter(map(use_of, removed))
-        shape = content.shape(uses, table or self._found, self._name)
-        elements = [*self._elements("delete", removed), *self._elements("add", added)]
-        before, after = self._lines(content.making(shape)), self._lines(content.clearing(shape))
+        content, name = self._content, self._name
+        both = content.uses + Counter(map(use_of, added))
+        wide, narrow = (
+            content.shape(uses, table or self._found, name) for uses in (both, both - Counter(map(use_of, removed)))
+        )
+        before = self._lines(content.making(wide))
+        after = self._lines([*content.narrowing(wide, narrow), *content.clearing(narrow)])
         if not content.exists:
-            return {_MARKS: [f"add table {_FAMILY} {self._name}", *before, *elements, *after]}
-        phases = {"before": before, _MARKS: elements, "after": after}
-        return {name: commands for name, commands in phases.items() if commands}
+            return {_MARKS: [f"add table {_FAMILY} {name}", *before, *self._elements("add", added), *after]}
+        filled = set(map(layout.map_of, added))
+        replaced = [mark for mark in removed if layout.map_of(mark) in filled]
+        left = [mark for mark in removed if layout.map_of(mark) not in filled]
+        phases = {
+            "before": before,
+            _MARKS: [*self._elements("delete", replaced), *self._elements("add", added)],
+            "after": [*self._elements("delete", left), *after],
+        }
+        return {phase: commands for phase, commands in phases.items() if commands}
 
     def _elements(self, step: str, marks: list[Mark]) -> Iterator[str]:
         """One command for each map: nft takes many elements of one command at once, and commands one by one."""
@@ -137,10 +147,11 @@ def _table(entries: Iterable[Entry]) -> Table | None:
     return next((entry for entry in entries if isinstance(entry, Table)), None)
 
 
-def _partly(plan: Plan[Entry], error: ProgramFailed, marks_done: bool) -> PartlyApplied:
-    """What a later transaction's failure leaves: the table's own change is begun, and the marks are there or not."""
+def _partly(plan: Plan[Entry], error: ProgramFailed, failed: str) -> PartlyApplied:
+    """What a later transaction's failure leaves, where all marks are as before: the table's own change is begun."""
     marks = [change.line for change in plan.changes if not isinstance(change.after or change.before, Table)]
     table = [change.line for change in plan.changes if isinstance(change.after or change.before, Table)]
-    if marks_done:
-        return PartlyApplied(marks, [(" and ".join(table) or "remove what no mark leads to", str(error))], [])
-    return PartlyApplied(table, [(marks[0], str(error))], marks[1:])
+    if failed == _MARKS:
+        return PartlyApplied(table, [(marks[0], str(error))], marks[1:])
+    missing = [*marks, *table] or ["remove what no mark leads to"]
+    return PartlyApplied([], [(missing[0], str(error))], missing[1:])
