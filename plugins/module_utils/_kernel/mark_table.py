@@ -69,8 +69,8 @@ class MarkTable:
             raise Refused("vips", mark, f"the table {_FAMILY} {self._name} holds '{held}', which it overlaps. {remedy}")
 
     def apply(self, plan: Plan[Entry]) -> bool:
-        """Change what marks, so that each packet meets an old mark or a new one. False where nft refused because another
-        process has changed the table since it was read.
+        """Change what marks, so that each packet meets an old mark or a new one. False where nft refused because
+        another process has changed the table since it was read.
 
         What the marks lead to is made in a transaction before and removed in one after: a packet that is on its way
         while the kernel commits can meet the new elements and still the old rules (nft_do_chain() reads the generation
