@@ -431,6 +431,28 @@ def test_a_mark_that_overlaps_one_which_stays_is_refused(netns: Namespace) -> No
     assert shown(netns) == {"v4_ports 203.0.113.0/24 tcp 1-100 mark_0x7"}
 
 
+@pytest.mark.parametrize("mark", ["7", "8"])
+def test_what_a_killed_run_left_of_a_move_goes(netns: Namespace, mark: str) -> None:
+    """Once the marks are as they should be, and whatever it says."""
+    wanted = [{"vips": ["203.0.113.0/24"], "ports": ["tcp/80"], "mark": mark}]
+    netns.call("fwmark", marks=wanted)
+    meant = whole(netns)
+    netns.call("fwmark", marks=[{**wanted[0], "mark": "7"}])
+    left = "203.0.113.0/24 . 6 . 80 : goto mark_0x9"
+    rule = "ip daddr . meta l4proto . th dport vmap @v4_ports_moving"
+    for line in (
+        f"add chain {T} mark_0x9",
+        f"add map {T} v4_ports_moving {{ type ipv4_addr . inet_proto . inet_service : verdict; flags interval; }}",
+        f"add element {T} v4_ports_moving {{ {left} }}",
+        f"insert rule {T} lookups {rule}",
+    ):
+        netns.run("nft", line)
+    predicted = netns.call("fwmark", check=True, marks=wanted)
+    assert netns.call("fwmark", marks=wanted)["changes"] == predicted["changes"]
+    assert whole(netns) == meant
+    assert not netns.call("fwmark", marks=wanted)["changed"]
+
+
 @pytest.mark.usefixtures("way")
 def test_a_failing_transaction_changes_nothing(netns: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
     netns.call("fwmark", **BOTH)

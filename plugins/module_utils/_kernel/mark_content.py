@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_layout as layout
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_rules as rules
@@ -25,6 +26,7 @@ Use = tuple[str, str]
 
 _SAVED = re.compile(r"saved_0x([0-9a-f]{1,8})")
 _MACS_SET = {"name": rules.MACS, "type": "ether_addr"}
+S = TypeVar("S", bound="Shape")
 _PARTS = {"rule": "chain", "element": "map"}
 
 
@@ -60,6 +62,9 @@ class Shape:
 
     def lookups(self) -> list[rules.Rule]:
         return rules.lookups(self.maps, self.saved)
+
+    def with_maps(self: S, maps: Iterable[str]) -> S:
+        return replace(self, maps=self.maps.union(maps))
 
 
 @dataclass
@@ -128,11 +133,13 @@ class Content:
             yield from self._hooked(hook, rules.HOOKS[hook], rules.entrance(hook, bool(shape.macs)))
 
     def narrowing(self, wide: Shape, narrow: Shape) -> Iterator[Step]:
-        """Lookups in the maps that are needed, where what was made looks in more."""
+        """Lookups in the maps that are needed and no more maps, where what was made has more."""
         if wide.lookups() != narrow.lookups():
             yield "flush chain", rules.LOOKUPS
             for text, _rule in narrow.lookups():
                 yield "add rule", f"{rules.LOOKUPS} {text}"
+        for name in sorted(wide.maps - narrow.maps - self.maps):
+            yield "delete map", name
 
     def clearing(self, shape: Shape) -> Iterator[Step]:
         """What can go once nothing leads to it."""
@@ -224,8 +231,11 @@ class Content:
         shape = layout.MAPS[name]
         for element in body.get("elem", []):
             mark = layout.decode(shape, element)
-            if mark is None or layout.map_of(mark) != name:
+            if mark is None or layout.map_of(mark) != shape._replace(moving=False).name:
                 return f"an element {element[0]} in the map {name}"
+            if shape.moving:
+                # Left by a run that was killed.
+                continue
             self.marks.append(mark)
             self.uses[name, layout.target(mark)] += 1
         return ""

@@ -10,6 +10,10 @@ each distinct mark has a small chain, since a packet's mark cannot be set from a
 A map without ranges is a hash table, in which the kernel adds and removes an element at once. In a map with ranges it
 looks through all of them to remove one (pipapo_rules_same_key() in net/netfilter/nft_set_pipapo.c): ten of ten thousand
 took 2 ms in the one and 380 ms in the other (measured, Linux 6.18). So there are both for each kind of lookup.
+
+Where an element of a map with ranges takes another's place, packets find neither for as long as the kernel needs to
+change the map, up to Linux 6.16: the old one is no more, the new one is in a copy (nft_pipapo_commit()). So a third
+map, which is looked in before, holds the new ones meanwhile, and goes afterwards.
 """
 
 from __future__ import annotations
@@ -60,18 +64,20 @@ _FAMILIES = {IPV4: "v4", IPV6: "v6"}
 
 
 class Map(NamedTuple):
-    """A map: what its marks have in common, and what a packet is looked up by."""
+    """A map: what its marks have in common, and what a packet is looked up by. ``moving`` is one that holds new
+    elements of another while they take the places of old ones."""
 
     family: int
     iif: bool
     source: bool
     kind: str
     exact: bool
+    moving: bool = False
 
     @property
     def name(self) -> str:
         words = [_FAMILIES[self.family], "iif" if self.iif else "", "source" if self.source else "", self.kind]
-        return "_".join(filter(None, [*words, "exact" if self.exact else ""]))
+        return "_".join(filter(None, [*words, "exact" if self.exact else "", "moving" if self.moving else ""]))
 
     @property
     def fields(self) -> list[Field]:
@@ -83,12 +89,12 @@ class Map(NamedTuple):
 MAPS = {
     shape.name: shape
     for shape in (
-        Map(family, iif, source, kind, exact)
+        Map(family, iif, source, kind, *rest)
         for iif in (True, False)
         for source in (True, False)
         for kind in _KINDS
         for family in _FAMILIES
-        for exact in (True, False)
+        for rest in ((True, False), (False, True), (False, False))
     )
 }
 """In the order in which a packet meets them: what says more comes first."""
@@ -108,6 +114,12 @@ def map_of(mark: Mark) -> str:
     kind = ANY if mark.port == ANY else "ports" if "/" in mark.port else "protocol"
     ranges = "-" in mark.port or any("/" in address or "-" in address for address in (mark.vip, mark.source))
     return _map_name(mark.family, bool(mark.iif), bool(mark.source), kind, not ranges)
+
+
+def moving(name: str) -> str:
+    """The name of the map for what is to take a place in a map with ranges; empty for one without."""
+    shape = MAPS[name]
+    return "" if shape.exact else shape._replace(moving=True).name
 
 
 @cache

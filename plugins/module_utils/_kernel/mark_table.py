@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Union
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import PartlyApplied, ProgramFailed, Refused
@@ -110,29 +110,38 @@ class MarkTable:
         wide, narrow = (
             content.shape(uses, table or self._found, name) for uses in (both, both - Counter(map(use_of, removed)))
         )
-        before = self._lines(content.making(wide))
-        after = self._lines([*content.narrowing(wide, narrow), *content.clearing(narrow)])
         if not content.exists:
-            return {_MARKS: [f"add table {_FAMILY} {name}", *before, *self._elements("add", added), *after]}
+            made = [*self._lines(content.making(wide)), *self._elements("add", added)]
+            return {_MARKS: [f"add table {_FAMILY} {name}", *made]}
         filled = set(map(layout.map_of, added))
         replaced = [mark for mark in removed if layout.map_of(mark) in filled]
         left = [mark for mark in removed if layout.map_of(mark) not in filled]
+        moving = {one: other for one in set(map(layout.map_of, replaced)) if (other := layout.moving(one))}
+        wide = wide.with_maps(moving.values())
         phases = {
-            "before": before,
+            "before": [
+                *self._lines(("flush map", one) for one in sorted(content.maps.intersection(moving.values()))),
+                *self._lines(content.making(wide)),
+                *self._elements("add", [mark for mark in added if layout.map_of(mark) in moving], moving),
+            ],
             _MARKS: [*self._elements("delete", replaced), *self._elements("add", added)],
-            "after": [*self._elements("delete", left), *after],
+            "after": [
+                *self._elements("delete", left),
+                *self._lines([*content.narrowing(wide, narrow), *content.clearing(narrow)]),
+            ],
         }
         return {phase: commands for phase, commands in phases.items() if commands}
 
-    def _elements(self, step: str, marks: list[Mark]) -> Iterator[str]:
-        """One command for each map: nft takes many elements of one command at once, and commands one by one."""
+    def _elements(self, step: str, marks: list[Mark], places: Mapping[str, str] | None = None) -> Iterator[str]:
+        """One command for each map: nft takes many elements of one command at once, and commands one by one. ``places``
+        names other maps than those that the marks belong to."""
         encode = layout.encode if step == "add" else layout.encode_key
         elements: dict[str, list[str]] = defaultdict(list)
         for mark in marks:
             elements[layout.map_of(mark)].append(encode(mark))
         for name, texts in elements.items():
             listed = ",\n".join(texts)
-            yield f"{step} element {_FAMILY} {self._name} {name} {{\n{listed}\n}}"
+            yield f"{step} element {_FAMILY} {self._name} {(places or {}).get(name, name)} {{\n{listed}\n}}"
 
     def _lines(self, steps: Iterable[tuple[str, str]]) -> list[str]:
         """Steps such as ('add chain', 'x { … }') with the table's name where nft wants it."""

@@ -49,13 +49,14 @@ ONCE = (
     "test_delivery_cases",
     "test_delivery_matrix",
     "test_killed",
+    "test_marks_under_load",
     "test_module",
     "test_under_load",
     "test_undo_timer",
     "test_what_others_do",
 )
 # Of these, what a release's kernel, systemd and nftables decide.
-OF_THE_RELEASE = ("test_boot_unit", "test_delivery_matrix", "test_what_others_do")
+OF_THE_RELEASE = ("test_boot_unit", "test_delivery_matrix", "test_marks_under_load", "test_what_others_do")
 
 
 class Row(NamedTuple):
