@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Union
+from typing import NamedTuple, Union
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import PartlyApplied, ProgramFailed, Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_layout as layout
@@ -21,12 +21,38 @@ Entry = Union[Mark, Table]
 
 _FAMILY = "inet"
 _MARKS = "marks"
-"""The transaction that changes the marks themselves."""
+"""The transaction in which marks take the places of others, or a table is made or goes."""
+_LAST = "after"
 
 
 def complete(wanted: Entry, found: Entry) -> Entry:
     """What is asked for, with what is not asked of the table as it was found."""
     return wanted.completed(found) if isinstance(wanted, Table) and isinstance(found, Table) else wanted
+
+
+class _Marks(NamedTuple):
+    """The marks of a run by the step that changes them: new ones where nothing is in their way, then those that take
+    places of others, then those that only leave. ``moving`` names the maps for what takes places in maps with ranges.
+
+    A packet is looked up in one map after another: what lies in another map than before is added before it is removed.
+    """
+
+    new: list[Mark]
+    replaced: list[Mark]
+    replacing: list[Mark]
+    left: list[Mark]
+    moving: dict[str, str]
+
+    @classmethod
+    def of(cls, removed: list[Mark], added: list[Mark]) -> _Marks:
+        filled = set(map(layout.map_of, added))
+        replaced = [mark for mark in removed if layout.map_of(mark) in filled]
+        moving = {name: other for name in set(map(layout.map_of, replaced)) if (other := layout.moving(name))}
+        taken = {mark.key for mark in replaced}
+        replacing = [mark for mark in added if layout.map_of(mark) in moving or mark.key in taken]
+        new = [mark for mark in added if layout.map_of(mark) not in moving and mark.key not in taken]
+        left = [mark for mark in removed if layout.map_of(mark) not in filled]
+        return cls(new, replaced, replacing, left, moving)
 
 
 class MarkTable:
@@ -113,24 +139,22 @@ class MarkTable:
         if not content.exists:
             made = [*self._lines(content.making(wide)), *self._elements("add", added)]
             return {_MARKS: [f"add table {_FAMILY} {name}", *made]}
-        filled = set(map(layout.map_of, added))
-        replaced = [mark for mark in removed if layout.map_of(mark) in filled]
-        left = [mark for mark in removed if layout.map_of(mark) not in filled]
-        moving = {one: other for one in set(map(layout.map_of, replaced)) if (other := layout.moving(one))}
-        wide = wide.with_maps(moving.values())
+        marks = _Marks.of(removed, added)
+        wide = wide.with_maps(marks.moving.values())
         phases = {
             "before": [
-                *self._lines(("flush map", one) for one in sorted(content.maps.intersection(moving.values()))),
+                *self._lines(("flush map", one) for one in sorted(content.maps.intersection(marks.moving.values()))),
                 *self._lines(content.making(wide)),
-                *self._elements("add", [mark for mark in added if layout.map_of(mark) in moving], moving),
+                *self._elements("add", [mark for mark in added if layout.map_of(mark) in marks.moving], marks.moving),
             ],
-            _MARKS: [*self._elements("delete", replaced), *self._elements("add", added)],
-            "after": [
-                *self._elements("delete", left),
+            "new": self._elements("add", marks.new),
+            _MARKS: [*self._elements("delete", marks.replaced), *self._elements("add", marks.replacing)],
+            _LAST: [
+                *self._elements("delete", marks.left),
                 *self._lines([*content.narrowing(wide, narrow), *content.clearing(narrow)]),
             ],
         }
-        return {phase: commands for phase, commands in phases.items() if commands}
+        return {phase: commands for phase, found in phases.items() if (commands := list(found))}
 
     def _elements(self, step: str, marks: list[Mark], places: Mapping[str, str] | None = None) -> Iterator[str]:
         """One command for each map: nft takes many elements of one command at once, and commands one by one. ``places``
@@ -160,7 +184,7 @@ def _partly(plan: Plan[Entry], error: ProgramFailed, failed: str) -> PartlyAppli
     """What a later transaction's failure leaves, where all marks are as before: the table's own change is begun."""
     marks = [change.line for change in plan.changes if not isinstance(change.after or change.before, Table)]
     table = [change.line for change in plan.changes if isinstance(change.after or change.before, Table)]
-    if failed == _MARKS:
+    if failed != _LAST:
         return PartlyApplied(table, [(marks[0], str(error))], marks[1:])
     missing = [*marks, *table] or ["remove what no mark leads to"]
     return PartlyApplied([], [(missing[0], str(error))], missing[1:])
