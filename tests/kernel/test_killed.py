@@ -10,7 +10,7 @@ from killing import run_killed, run_whole
 from namespace import Namespace
 from states import STATES, States
 
-SETTLING_SECONDS = 10
+SETTLING_SECONDS = 1
 
 
 @pytest.mark.parametrize("states", STATES.values(), ids=STATES)
@@ -31,8 +31,8 @@ def test_next_run_converges(netns: Namespace, states: States) -> None:
         netns.call(states.module, **targets[place])
         assert states.shown(netns) == wanted[place]
         assert not netns.call(states.module, **targets[place])["changed"]
-    # nft changes the marks in one transaction; of the others some must have been caught half done.
-    assert (partly > 0) == (states.module != "fwmark")
+    # nft changes the marks in few transactions; of the others some must have been caught half done.
+    assert partly or states.module == "fwmark"
 
 
 def _is_whole(netns: Namespace, states: States, wanted: list[list[str]]) -> bool:
