@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, lvs.vipless contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The nftables table of this collection: read whole, repaired and changed in one transaction."""
+"""The nftables table of this collection: read whole, repaired, and changed so that no packet is missed."""
 
 from __future__ import annotations
 
