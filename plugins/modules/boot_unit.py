@@ -24,7 +24,7 @@ description:
 author:
   - lvs.vipless contributors (@lvs-vipless)
 requirements:
-  - systemd on the managed host
+  - systemd on the managed host, for O(state=present)
   - root
 attributes:
   check_mode:
@@ -120,8 +120,9 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     name = boot_unit.unit_name("name", params["name"])
     reapplied = boot_unit.sysctl_file("sysctl_file", params["sysctl_file"])
     files = boot_unit.files(params["name"], reapplied, watch=params["watch"])
-    require_systemd()
     present = params["state"] == "present"
+    if present:
+        require_systemd()
     leaving = boot_unit.watch_file(params["name"]) if not params["watch"] else {}
     unit = Unit(name, files, leaving if present else {**leaving, **boot_unit.read_files(params["name"])})
     wanted = unit.wanted() if present else []
