@@ -17,8 +17,8 @@ description:
     C(routes.ip), C(hops.ip), C(services.ipvs), C(rules.ip), C(marks.nft),
     C(tproxy.nft).
   - The script C(/etc/lvs-vipless/NAME/restore) does it. It adds what is missing and touches nothing that is there,
-    so it may be run at any time. It runs again when C(nftables.service) was started or reloaded, which flushes all
-    tables on Debian, and when the kernel module C(ip_vs) is loaded anew.
+    so it may be run at any time. It runs again when C(nftables.service) was started, reloaded or stopped, which flushes
+    all tables on Debian, and when the kernel module C(ip_vs) is loaded anew.
   - Where systemd-networkd runs, a drop-in keeps it from deleting rules and routes that it did not make. It reads the
     drop-in when it starts the next time, and spares them then already.
 author:
