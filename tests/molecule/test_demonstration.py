@@ -26,7 +26,7 @@ def _test(tools: Tools, scenario: str) -> None:
         molecule("destroy")
 
 
-@marked(_test, "scenario")
+@marked(_test, "scenario", {"default": 19})
 @pytest.mark.parametrize("scenario", ["default"])
 def test_demonstration_reboot_and_removal(background: Background, scenario: str) -> None:
     background.result(_test, scenario)

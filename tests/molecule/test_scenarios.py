@@ -11,6 +11,8 @@ from tools import Tools
 SCENARIOS = sorted({path.parent.name for path in CHECKOUT.glob("molecule/*/molecule.yml")} - {"default"})
 # Of Debian, whose guests a scenario has; the others have the lab's default.
 RELEASES = {"forwarding": "trixie"}
+# Of two busy cores without KVM, to begin with the longest.
+MINUTES = {"delivery": 18, "failover": 9, "forwarding": 7, "inclusion": 10, "proxy": 6}
 
 
 def _test(tools: Tools, scenario: str) -> None:
@@ -21,7 +23,7 @@ def _test(tools: Tools, scenario: str) -> None:
     tools.watch(scenario, command, CHECKOUT, **variables)
 
 
-@marked(_test, "scenario")
+@marked(_test, "scenario", MINUTES)
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_scenario(background: Background, scenario: str) -> None:
     background.result(_test, scenario)
