@@ -17,7 +17,7 @@ MINUTES = {"delivery": 18, "failover": 9, "forwarding": 7, "inclusion": 10, "pro
 
 def _test(tools: Tools, scenario: str) -> None:
     command = ["molecule", "test", "--scenario-name", scenario]
-    variables = {"LVS_LAB_NAME": f"lvslab-{scenario}"}
+    variables = {"LVS_LAB_NAME": f"lvslab-{scenario}", "LVS_LAB_PYTHON": "warm"}
     if scenario in RELEASES:
         variables["LVS_LAB_RELEASE"] = RELEASES[scenario]
     tools.watch(scenario, command, CHECKOUT, **variables)
