@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 from lab.topology import HOSTS
 from proof.guests import declared, record_folder, run, script
@@ -27,6 +27,8 @@ _ON_CONTROLLER = (
     "validate_argument_spec",
 )
 _MODULES = {"package": 2, "copy": 3}
+
+T = TypeVar("T")
 
 
 class Proof(NamedTuple):
@@ -92,7 +94,7 @@ def no_bounce() -> Iterator[Proof]:
     switch = run("director1", "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding").split()
     yield Proof(switch == ["1", "1"], "director1 forwards packets in both families, so it could bounce them.")
     vips = declared()[0]["vips"]
-    for vip in (next(v for v in vips if ":" not in v), next(v for v in vips if ":" in v)):
+    for vip in (_first(v for v in vips if ":" not in v), _first(v for v in vips if ":" in v)):
         before = _forwarded()
         run("client", f"ping -c {_PINGS} -i 0.2 -W 1 {vip} || test $? = 1")
         bounced = _forwarded() - before
@@ -105,7 +107,7 @@ def prediction() -> Iterator[Proof]:
     """Check mode told what the real run then did, and did nothing itself."""
     runs = [json.loads(path.read_text()) for path in sorted(record_folder().glob("*.json"))]
     converges = [one for one in runs if one["playbook"] == "converge.yml"]
-    place = next(place for place, one in enumerate(converges) if not one["check"])
+    place = _first(place for place, one in enumerate(converges) if not one["check"])
     done = _steps(converges[place])
     predicted = _steps(converges[place - 1]) if place and converges[place - 1]["check"] else set()
     different = sorted({f"{host}: {task}" for host, task, _what in predicted ^ done})
@@ -141,12 +143,17 @@ def reboot() -> Iterator[Proof]:
     rebooted = [place for place, one in enumerate(runs) if one["playbook"] == "side_effect.yml"]
     if not rebooted:
         return
-    after = next(one for one in runs[rebooted[-1] :] if one["playbook"] == "converge.yml")
+    after = _first(one for one in runs[rebooted[-1] :] if one["playbook"] == "converge.yml")
     changed = sorted(f"{host}: {task}" for host, task, _what in _steps(after))
     yield Proof(
         after["check"] and not changed,
         f"After the reboot, check mode found nothing to change{': ' + '; '.join(changed) if changed else ''}.",
     )
+
+
+def _first(found: Iterable[T]) -> T:
+    """In a generator, next() would end it without a word where there is nothing."""
+    return next(iter(found))
 
 
 def _steps(one: dict[str, Any]) -> set[tuple[str, str, str]]:

@@ -40,11 +40,14 @@ class Kept(Protocol[K_contra]):
     def desired(self, objects: Sequence[K_contra]) -> Desired[Any]:
         """What it has to hold for these objects."""
 
-    def read(self) -> Iterable[Any]: ...
+    def read(self) -> Iterable[Any]:
+        """What it holds."""
 
-    def check(self, plan: Plan[Any]) -> None: ...
+    def check(self, plan: Plan[Any]) -> None:
+        """Raise Refused where it cannot hold what the plan adds."""
 
-    def apply(self, plan: Plan[Any]) -> bool | None: ...
+    def apply(self, plan: Plan[Any]) -> bool | None:
+        """Carry the plan out, as a Resource does."""
 
 
 def converge(

@@ -11,6 +11,11 @@ from hypothesis import strategies as st
 
 from namespace import Namespace
 
+
+def _within(one: str, other: str) -> bool:
+    return ipaddress.ip_network(one).subnet_of(ipaddress.ip_network(other))  # type: ignore[arg-type]
+
+
 EXAMPLES = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 # Prefixes side by side and one in another, since the kernel keeps intervals.
@@ -36,10 +41,6 @@ LEVELS = st.fixed_dictionaries(
         "state": st.sampled_from(["present", "present", "absent"]),
     }
 )
-
-
-def _within(one: str, other: str) -> bool:
-    return ipaddress.ip_network(one).subnet_of(ipaddress.ip_network(other))  # type: ignore[arg-type]
 
 
 def shown(netns: Namespace) -> list[Any]:

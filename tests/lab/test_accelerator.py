@@ -41,8 +41,8 @@ def test_the_choice_is_remembered_until_circumstances_change(
     settings = replace(the_lab.settings, cache=tmp_path)
     probes = []
     monkeypatch.setattr(accelerator, "_KVM_DEVICE", tmp_path)
-    monkeypatch.setattr(accelerator, "boots", lambda *_: probes.append(1) or boots)
-    assert [accelerator.choose(settings, built) for _ in range(2)] == [chosen, chosen]
+    monkeypatch.setattr(accelerator, "boots", lambda *_asked: probes.append(1) or boots)
+    assert [accelerator.choose(settings, built) for _again in range(2)] == [chosen, chosen]
     assert len(probes) == 1
     monkeypatch.setattr(accelerator, "boot_id", lambda: "the next boot")
     assert accelerator.choose(settings, built) == chosen

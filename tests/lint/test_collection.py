@@ -19,7 +19,7 @@ def test_module_documentation(tools: Tools, installed: Path, module: str) -> Non
     name = f"lvs.vipless.{module}"
     command = ["ansible-doc", "--type", "module", "--json", name]
     shown = tools.run(command, CHECKOUT, ANSIBLE_COLLECTIONS_PATH=str(installed.parents[2]))
-    warnings, _, documentation = shown.partition("{\n")
+    warnings, documentation = shown.split("{\n", 1)
     assert not warnings
     documented = json.loads("{" + documentation)[name]
     assert documented["doc"]["filename"] == str(installed / "plugins" / "modules" / f"{module}.py")

@@ -35,7 +35,10 @@ class Step(NamedTuple):
 
 
 class Sender(Protocol):
-    def batch(self, messages: Sequence[Message]) -> list[Result]: ...
+    """A session of one netlink family."""
+
+    def batch(self, messages: Sequence[Message]) -> list[Result]:
+        """Send the messages, and return what the kernel says to each, in their order."""
 
 
 def send(session: Sender, phases: Iterable[Sequence[Step]]) -> list[Step]:

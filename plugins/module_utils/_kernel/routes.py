@@ -62,7 +62,7 @@ class Devices:
                 self._names[index] = socket.if_indextoname(index)
             except OSError:
                 # It went away between the dump and now: its routes are going too.
-                self._names[index] = f"if{index}"
+                self._names[index] = f"#{index}"
         return self._names[index]
 
 

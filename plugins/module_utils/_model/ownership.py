@@ -13,13 +13,16 @@ from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
 
 class Owned(Protocol):
     @property
-    def key(self) -> Hashable: ...
+    def key(self) -> Hashable:
+        """What tells it from others of its kind."""
 
     @property
-    def line(self) -> str: ...
+    def line(self) -> str:
+        """It in words, as the diff shows it."""
 
     @property
-    def protocol(self) -> int: ...
+    def protocol(self) -> int:
+        """The routing protocol number that says whose it is."""
 
 
 T = TypeVar("T", bound=Owned)

@@ -46,10 +46,12 @@ Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 class Keyed(Protocol):
     @property
-    def key(self) -> Hashable: ...
+    def key(self) -> Hashable:
+        """What tells it from others of its kind."""
 
     @property
-    def line(self) -> str: ...
+    def line(self) -> str:
+        """It in words, as the diff shows it."""
 
 
 K = TypeVar("K", bound=Keyed)

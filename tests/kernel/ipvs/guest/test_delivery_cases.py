@@ -88,10 +88,10 @@ FIRST = {
     # Where IPVS keeps conntrack out (net.ipv4.vs.conntrack=0), every packet is the first. Where it does not, the
     # director knows a connection only if it sees the answers too.
     # (forwarding, conntrack)  marks of first packets, and those saved with the connection
-    ("direct", 0):            "yes                     yes",
-    ("direct", 1):            "no                      no",
-    ("masquerade", 0):        "yes                     yes",
-    ("masquerade", 1):        "no                      yes",
+    ("direct", 0)           : "yes                     yes",
+    ("direct", 1)           : "no                      no",
+    ("masquerade", 0)       : "yes                     yes",
+    ("masquerade", 1)       : "no                      yes",
 }  # fmt: skip
 FIRST_ALONE = f"ct state new ip daddr {VIP_PREFIXES[4]} meta l4proto {{ tcp, udp }} meta mark set {MARK}"
 
@@ -211,12 +211,12 @@ def test_a_router_with_the_vip_on_its_link_needs_the_directors_mac(hosts: Cluste
 
 REALSERVER = {
     # How it holds the VIP      plain socket  IP_TRANSPARENT  ARP with arp_ignore 1 and 0 (neighbour discovery)
-    (4, "address on lo"):      "yes           yes             no  yes",
-    (4, "AnyIP"):              "yes           yes             no  yes",
-    (4, "rule"):               "no            yes             no  yes",
-    (6, "address on lo"):      "yes           yes             no  no",
-    (6, "AnyIP"):              "yes           yes             no  no",
-    (6, "rule"):               "yes           yes             no  no",
+    (4, "address on lo")     : "yes           yes             no  yes",
+    (4, "AnyIP")             : "yes           yes             no  yes",
+    (4, "rule")              : "no            yes             no  yes",
+    (6, "address on lo")     : "yes           yes             no  no",
+    (6, "AnyIP")             : "yes           yes             no  no",
+    (6, "rule")              : "yes           yes             no  no",
 }  # fmt: skip
 
 
