@@ -197,7 +197,7 @@ def test_every_option_changed_alone_is_a_change(netns: Namespace, option: str, v
 
 
 def test_every_option_has_a_case() -> None:
-    others = {"marks", "state", "purge", "file"}
+    others = {"marks", "state", "purge", "file", "force"}
     assert {option for option, _value in EACH_OPTION} == set(fwmark.SPEC.options) - others
 
 
