@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,17 +19,18 @@ try:
 except ImportError:
     HAS_JMESPATH = False
 
+_NAME = re.compile(r"\$(\w+)")
+
 
 def query(found: Any, expression: str, **names: Any) -> Any:
     """See query.yml."""
     if not HAS_JMESPATH:
         raise AnsibleFilterError("The Python library jmespath is missing on the controller: pip install jmespath.")
-    for name, value in names.items():
-        expression = expression.replace(f"${name}", _literal(value))
+    asked = _NAME.sub(lambda match: _literal(names[match[1]]) if match[1] in names else match[0], expression)
     try:
-        return jmespath.search(expression, _plain(found))
+        return jmespath.search(asked, _plain(found))
     except jmespath.exceptions.JMESPathError as error:
-        raise AnsibleFilterError(f"query: {expression!r} cannot be asked: {error}") from error
+        raise AnsibleFilterError(f"query: {str(expression)!r} cannot be asked: {error}") from error
 
 
 def _plain(value: Any) -> Any:
@@ -43,9 +46,8 @@ def _plain(value: Any) -> Any:
 
 
 def _literal(value: Any) -> str:
-    """A raw string, in which JMESPath looks for nothing but its end."""
-    text = str(value).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{text}'"
+    """A string as a literal in JSON, whose end is a backquote (jmespath.org, Literal Expressions)."""
+    return "`" + json.dumps(str(value)).replace("`", "\\`") + "`"
 
 
 class FilterModule:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import NotKept
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import NotKept, PartlyApplied
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired, Plan, Planned, make_plan
 
 T = TypeVar("T", bound=Planned)
@@ -63,7 +63,12 @@ def converge(
     if not check_mode:
         _carry_out(resource, desired, plan)
     result = _result(plan)
-    return _joined(result, converge(kept, kept.desired(plan.after), check_mode)) if kept else result
+    if not kept:
+        return result
+    try:
+        return _joined(result, converge(kept, kept.desired(plan.after), check_mode))
+    except PartlyApplied as error:
+        raise error.after([] if check_mode else result["changes"]) from None
 
 
 def _result(plan: Plan[T]) -> dict[str, Any]:

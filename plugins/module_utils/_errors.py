@@ -76,6 +76,11 @@ class PartlyApplied(LvsError):
             untried=list(untried),
         )
 
+    def after(self, done: Sequence[str]) -> PartlyApplied:
+        """The same, behind changes of another kind of objects, which were made."""
+        failed = [(one["change"], one["reason"]) for one in self.details["failures"]]
+        return PartlyApplied([*done, *self.details["done"]], failed, self.details["untried"])
+
 
 class NotKept(LvsError):
     """The kernel acknowledged a change but does not show it when read back (old kernels ignore new attributes)."""

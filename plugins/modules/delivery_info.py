@@ -134,6 +134,10 @@ packets:
     reason:
       description: Why it is not delivered, and what to do.
       type: str
+    forwards:
+      description: Whether the host forwards what comes in on this interface and is not for itself.
+      type: bool
+      sample: true
     summary:
       description: All of it in a sentence.
       type: str

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Refused
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, PartlyApplied, Refused
 from namespace import Namespace
 
 
@@ -191,6 +191,17 @@ def test_a_file_of_others_is_refused_before_anything_is_changed(netns: Namespace
     with pytest.raises(BadInput, match=r"file: '/nowhere/file' cannot be written: the directory /nowhere does not"):
         netns.call("ip_rule", priority=90, family="ipv4", iif="v0", table="100", file="/nowhere/file")
     assert (netns.ip("rule show"), file.read_text()) == (before, "mine\n")
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_what_was_made_before_its_file_failed_is_told(netns: Namespace, case: Case) -> None:
+    changes = netns.call(case.module, check=True, **case.options)["changes"]
+    with pytest.raises(PartlyApplied) as caught:
+        # No file can be there, which nobody knows before it is written.
+        netns.call(case.module, **case.options, file="/sys/lvs-vipless.test")
+    assert caught.value.details["changed"]
+    assert caught.value.details["done"] == changes
+    assert not netns.call(case.module, **case.options)["changed"]
 
 
 def test_ten_thousand_marks_load_as_quickly_as_before(netns: Namespace, tmp_path: Path) -> None:

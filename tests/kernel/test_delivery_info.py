@@ -120,6 +120,14 @@ def test_what_is_not(netns: Namespace, method: str, family: int) -> None:
     assert not _arrives(netns, family)
 
 
+@pytest.mark.parametrize("family", [4, 6])
+def test_whether_the_host_forwards(netns: Namespace, family: int) -> None:
+    key = {4: "net.ipv4.conf.v0.forwarding", 6: "net.ipv6.conf.all.forwarding"}[family]
+    for value in (0, 1):
+        netns.run("sysctl", "-qw", f"{key}={value}")
+        assert _asked(netns, family)["forwards"] is bool(value)
+
+
 def test_an_interface_that_is_down(netns: Namespace) -> None:
     _prepare(netns, [TO_TABLE, BY_MARK], "", 6)
     netns.ip("link set v0 down")

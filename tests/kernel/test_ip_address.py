@@ -252,7 +252,10 @@ def test_an_older_kernel_that_shows_an_owner_keeps_them(netns: Namespace, monkey
             "prefixes[0]: '203.0.113.10/0' would take every address there is onto the device: give a longer prefix.",
         ),
         ({"device": "nope0"}, "device: 'nope0' is not an interface of this host; it has lo, v0, v1."),
-        ({"device": "a name"}, "device: 'a name' is not an interface name (1 to 15 characters, no space, no slash)."),
+        (
+            {"device": "a name"},
+            "device: 'a name' is not an interface name (1 to 15 letters, digits, '_', '.', ':', '@', '+', '-').",
+        ),
         (
             {"protocol": "3"},
             "protocol: '3' is ip(8)'s own number, and what carries it would be taken for this collection's. "

@@ -29,6 +29,14 @@ def test_values_go_in_by_name() -> None:
     assert query(FOUND, "services[].destinations[?weight==`0`][].address") == ["10.0.0.11"]
 
 
+def test_names_are_not_parts_of_others_and_values_are_values() -> None:
+    assert query([{"n": "a"}], "[?n==$rip2]", rip="z", rip2="a") == [{"n": "a"}]
+    secret = {"secret": "s"}
+    assert query(secret, "[$x, $y]", x="$y", y=" , secret, ") == ["$y", " , secret, "]
+    for value in ("a\\b", "`", "'", '"', "\\'", "é", "${x}", "\n"):
+        assert query([{"n": value}], "[?n==$it].n", it=value) == [value]
+
+
 def test_types_that_ansible_gives_variables() -> None:
     class Text(str):
         """As ansible-core 2.19 marks what a module returned."""

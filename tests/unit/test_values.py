@@ -38,6 +38,10 @@ def test_marks(text: str, found: tuple[int, int]) -> None:
         (values.interface, "sixteen-letters!", "x: 'sixteen-letters!' is not an interface name"),
         (values.interface, "", "x: '' is not an interface name"),
         (values.interface, "a/b", "x: 'a/b' is not an interface name"),
+        # To ip -batch a comment begins; to nft it is every name, or the name ends.
+        *((values.interface, name, f"x: {name!r} is not an interface name") for name in ("lan#1", "x*", 'a"b', "ü0")),
+        (values.network, "fe80::1%v0", "x: 'fe80::1%v0' has a zone; give the prefix alone."),
+        (values.network, "10.0.0.0/8%; flush", "x: '10.0.0.0/8%; flush' has a zone; give the prefix alone."),
     ],
 )
 def test_refusals_name_option_and_value(check: Callable[[str, Any], Any], value: str, message: str) -> None:

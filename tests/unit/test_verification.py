@@ -229,6 +229,7 @@ def routed(**change: Any) -> dict[str, Any]:
                 "device": "eth1",
                 "gateway": hops[":" in question.packet["destination"]],
                 "reason": None,
+                "forwards": True,
             }
             for question in verification.routed_questions(DECLARED, told)
         ]
@@ -245,6 +246,15 @@ def test_a_router_sends_to_the_director_alone() -> None:
     told["delivery"]["packets"][0].update(type=None, device=None, reason="no route.")
     (found,) = (one for one in verification.router(DECLARED, told) if one.state == BAD)
     assert found.found == "203.0.113.10 goes nowhere: no route; it should go via 10.0.0.2 on eth1"
+
+
+def test_a_router_that_forwards_one_family_alone() -> None:
+    told = routed()
+    for packet in told["delivery"]["packets"]:
+        packet["forwards"] = ":" not in packet["destination"]
+    found = [one for one in verification.router(DECLARED, told) if one.state == BAD]
+    assert found
+    assert all("goes no further" in one.found and one.found.startswith("2001:db8:f::") for one in found)
 
 
 def test_a_router_by_neighbour_entries() -> None:

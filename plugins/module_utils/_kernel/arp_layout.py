@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.nft_element import bare
 from ansible_collections.lvs.vipless.plugins.module_utils._model.arp import ALL
 from ansible_collections.lvs.vipless.plugins.module_utils._model.arp_silence import Source, Vip
 
@@ -114,7 +115,8 @@ def told(found: Iterable[Rule | None]) -> tuple[tuple[str, ...], tuple[Source, .
 
 def vip_of(listed: Expression) -> Vip | None:
     """An element of the set as a VIP; None for one that is not ours."""
-    fields = listed.get("concat", []) if isinstance(listed, dict) else []
+    key = bare(listed)
+    fields = key.get("concat", []) if isinstance(key, dict) else []
     first = fields[0] if len(fields) == 2 else None
     if isinstance(first, str):
         return Vip(first)

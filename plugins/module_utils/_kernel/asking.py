@@ -27,6 +27,9 @@ _SOLICITATION = struct.Struct("!BBHI16sBB6s")
 _NS, _NA = 135, 136
 _SIOCGIFHWADDR = 0x8927
 _REPEATS = 2
+_AT_ONCE = 100
+"""A packet socket's buffer takes 256 frames, of others' too (net.core.rmem_default): what is asked is read at once."""
+_PAUSE_SECONDS = 0.02
 """A frame may be lost; who answers, answers both times."""
 
 
@@ -48,13 +51,14 @@ class Link:
             heard: dict[str, set[str]] = {target: set() for family, target in targets if family in sockets}
             for family, link in sockets.items():
                 waiting.register(link, selectors.EVENT_READ, family)
+            asked = [(family, target) for family, target in targets if target in heard]
+            parts = [asked[place : place + _AT_ONCE] for place in range(0, len(asked), _AT_ONCE)]
             for _repeat in range(_REPEATS):
-                for family, target in targets:
-                    if target in heard:
+                for part in parts:
+                    for family, target in part:
                         self._ask(sockets[family], family, target)
-                for target, mac in _answers(waiting, seconds / _REPEATS):
-                    if target in heard:
-                        heard[target].add(mac)
+                    _take(heard, _answers(waiting, _PAUSE_SECONDS))
+                _take(heard, _answers(waiting, seconds / _REPEATS))
         return {target: sorted(macs) for target, macs in heard.items()}
 
     def _open(self, open_ones: ExitStack) -> dict[int, socket.socket]:
@@ -93,6 +97,12 @@ class Link:
             group = socket.inet_ntop(socket.AF_INET6, b"\xff\x02" + bytes(9) + b"\x01\xff" + wanted[-3:])
             asked = _SOLICITATION.pack(_NS, 0, 0, 0, wanted, 1, 1, self._mac)
             link.sendto(asked, (group, 0, 0, socket.if_nametoindex(self._interface)))
+
+
+def _take(heard: Mapping[str, set[str]], answers: Iterable[tuple[str, str]]) -> None:
+    for target, mac in answers:
+        if target in heard:
+            heard[target].add(mac)
 
 
 def _raw(family: int) -> socket.socket:

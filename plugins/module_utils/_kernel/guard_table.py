@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import nft
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.nft_element import bare
 from ansible_collections.lvs.vipless.plugins.module_utils._model.values import FULL_MASK, IPV4, IPV6
 from ansible_collections.lvs.vipless.plugins.module_utils._model.vip_guard import Entry, Table, Vip
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Plan
@@ -163,7 +164,8 @@ class GuardTable:
             raise self._foreign("flags")
 
     def _vip(self, family: int, element: nft.Json) -> Vip:
-        first = element.get("concat", [None])[0] if isinstance(element, dict) else None
+        key = bare(element)
+        first = key.get("concat", [None])[0] if isinstance(key, dict) else None
         if isinstance(first, str):
             return Vip(family, first)
         if isinstance(first, dict) and "prefix" in first:

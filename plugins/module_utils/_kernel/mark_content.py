@@ -17,6 +17,7 @@ from typing import TypeVar
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_layout as layout
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_rules as rules
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_rules import Rule
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.nft_element import bare
 from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import DEFAULT_HOOKS, Mark, Table
 
 Step = tuple[str, str]
@@ -92,7 +93,7 @@ class Content:
         elif kind == "map":
             return self._take_map(name, body)
         elif kind == "set" and {key: body.get(key) for key in _MACS_SET} == _MACS_SET and "flags" not in body:
-            self.macs = set(body.get("elem", []))
+            self.macs = {bare(element) for element in body.get("elem", [])}
         elif kind != "table":
             return f"a {kind} {name}"
         elif body.get("flags"):

@@ -24,6 +24,7 @@ from functools import cache
 from ipaddress import ip_network
 from typing import Any, NamedTuple
 
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.nft_element import bare
 from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import ANY, PROTOCOLS, Mark, protocol_number
 from ansible_collections.lvs.vipless.plugins.module_utils._model.mark_overlap import between, vip_text
 from ansible_collections.lvs.vipless.plugins.module_utils._model.values import FULL_MASK, IPV4, IPV6, name_of
@@ -177,8 +178,7 @@ def decode(shape: Map, element: Expression) -> Mark | None:
     key, ((word, jump),) = element[0], element[1].items()
     if not isinstance(key, dict):
         return None
-    # A comment that somebody has put on the element wraps its key.
-    fields: Iterator[Expression] = iter(key.get("elem", {}).get("val", key).get("concat", []))
+    fields: Iterator[Expression] = iter(bare(key).get("concat", []))
     try:
         iif = next(fields) if shape.iif else ""
         source = _decode_address(next(fields)) if shape.source else ""

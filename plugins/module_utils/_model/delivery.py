@@ -95,6 +95,7 @@ def report(packet: Packet, answer: Answer, rule: Rule | None, around: Circumstan
         "device": (route.device or None) if route else None,
         "gateway": (route.gateway or None) if route else None,
         "rule": rule_report.report(rule) if rule else None,
+        "forwards": around.forwards,
         "reason": None if delivered else _reason(packet, answer, rule, around),
     }
     way = " by ".join(filter(None, [f"'{route.line}'" if route else "", f"rule '{rule.line}'" if rule else ""]))

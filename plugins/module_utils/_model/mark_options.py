@@ -22,7 +22,6 @@ from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import (
 from ansible_collections.lvs.vipless.plugins.module_utils._model.mark_overlap import overlap, vip_text
 
 _PORT = re.compile(r"([a-z0-9]+)(?:/([0-9]+)(?:-([0-9]+))?)?")
-_INTERFACE = re.compile(r"[A-Za-z0-9_.:@+-]{1,15}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _ONE_FAMILY = {"icmp": values.IPV4, "icmpv6": values.IPV6}
 
@@ -112,11 +111,7 @@ def _interfaces(option: str, names: Sequence[str] | None) -> list[str]:
         return [""]
     if not names:
         raise BadInput(option, names, "is empty: name interfaces, or leave it out for all.")
-    for place, name in enumerate(names):
-        if not _INTERFACE.fullmatch(name):
-            reason = "is not an interface name (1 to 15 letters, digits, '_', '.', ':', '@', '+', '-')."
-            raise BadInput(f"{option}[{place}]", name, reason)
-    return list(names)
+    return [values.interface(f"{option}[{place}]", name) for place, name in enumerate(names)]
 
 
 def _mac(option: str, text: str) -> str:

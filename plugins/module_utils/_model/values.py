@@ -37,6 +37,7 @@ OTHERS_PROTOCOLS = {
 """Numbers that name somebody else: include/uapi/linux/rtnetlink.h, and lib/route_types.txt of FRR for 193 to 198."""
 TRANSPORTS = {"tcp": 6, "udp": 17, "sctp": 132}
 """The protocols with ports that IPVS balances (IANA, Protocol Numbers)."""
+_INTERFACE = re.compile(r"[A-Za-z0-9_.:@+-]{1,15}")
 _NFT_TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,254}")
 TABLES = {"default": 253, "main": 254, "local": 255}
 
@@ -59,6 +60,8 @@ K = TypeVar("K", bound=Keyed)
 
 def network(option: str, text: str) -> Network:
     """A prefix such as 203.0.113.0/24; an address alone is its host prefix. Host bits are an error, not a guess."""
+    if "%" in text:
+        raise BadInput(option, text, "has a zone; give the prefix alone.")
     try:
         return ipaddress.ip_network(text)
     except ValueError:
@@ -158,9 +161,14 @@ def owner(option: str, value: int | str) -> int:
 
 
 def interface(option: str, text: str) -> str:
-    """An interface name as the kernel takes it: 1 to 15 bytes, no white space, no slash (net/core/dev.c)."""
-    if not text or len(text.encode()) > 15 or "/" in text or any(c.isspace() for c in text) or text in {".", ".."}:
-        raise BadInput(option, text, "is not an interface name (1 to 15 characters, no space, no slash).")
+    """An interface name of characters that stand for themselves wherever it is written.
+
+    The kernel takes any 15 bytes without white space and slash (net/core/dev.c). In a file of ip(8), # begins a
+    comment; in nft(8), * is a wildcard and a quote ends the name.
+    """
+    if not _INTERFACE.fullmatch(text) or text in {".", ".."}:
+        reason = "is not an interface name (1 to 15 letters, digits, '_', '.', ':', '@', '+', '-')."
+        raise BadInput(option, text, reason)
     return text
 
 

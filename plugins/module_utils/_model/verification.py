@@ -13,6 +13,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._model.findings import
 
 _STATES = (OK, NOTE, BAD)
 _DIRECTOR, _REALSERVER, _ROUTER = (f"run lvs.vipless.{role}" for role in ("director", "realserver", "router"))
+_FORWARDING = "net.ipv4.ip_forward and net.ipv6.conf.all.forwarding"
 _RESTORE = "run /etc/lvs-vipless/{unit}/restore on it, or {playbook}"
 
 
@@ -71,9 +72,6 @@ def router(declared: Sequence[services.Service], told: Reading) -> Iterator[Find
     if way["recorded"] and way["recorded"] != way["declared"]:
         found = f"sends to {way['recorded']} since a failover; router_active is {way['declared']}"
         yield Finding("", "director", NOTE, found)
-    closed = [n for n, held in around["interfaces"].items() if n == way["device"] and not held["forwarding"]]
-    if closed:
-        yield Finding("", "sysctl", BAD, f"{closed[0]} does not forward", "set net.ipv4.ip_forward to 1", blocks=True)
     yield from findings.silent(told["heard"]["answers"], told["heard"]["interface"], told["control"])
     yield from _host(around, name)
 
@@ -105,6 +103,11 @@ def _led(service: str, answers: Sequence[Reading], way: Reading, todo: str) -> F
             return Finding(
                 service, "route", BAD, f"{one['destination']} goes {goes}; it should go {wanted}", todo, blocks=True
             )
+        if not one["forwards"]:
+            found = (
+                f"{one['destination']} would go via {one['gateway']}, but what comes in on {one['iif']} goes no further"
+            )
+            return Finding(service, "sysctl", BAD, found, f"set {_FORWARDING} to 1", blocks=True)
     who = f"{way['director']} " if way["director"] else ""
     return Finding(
         service, "route", OK, f"{len(answers)} packets would go to {who}{answers[0]['gateway'] or way['mac']}"
