@@ -11,6 +11,7 @@ from environment import CHECKOUT
 from tools import Tools
 
 MODULES = sorted(path.stem for path in CHECKOUT.glob("plugins/modules/*.py"))
+ROLES = sorted(path.parents[1].name for path in CHECKOUT.glob("roles/*/meta/argument_specs.yml"))
 PLAYBOOKS = sorted(path.stem for path in CHECKOUT.glob("playbooks/*.yml"))
 
 
@@ -25,6 +26,15 @@ def test_module_documentation(tools: Tools, installed: Path, module: str) -> Non
     assert documented["doc"]["filename"] == str(installed / "plugins" / "modules" / f"{module}.py")
     assert documented["examples"].strip()
     assert documented["return"]
+
+
+def test_role_documentation(tools: Tools, installed: Path) -> None:
+    command = ["ansible-doc", "--type", "role", "--json", *(f"lvs.vipless.{role}" for role in ROLES)]
+    shown = tools.run(command, CHECKOUT, ANSIBLE_COLLECTIONS_PATH=str(installed.parents[2]))
+    warnings, documentation = shown.split("{\n", 1)
+    assert not warnings
+    documented = json.loads("{" + documentation)
+    assert sorted(documented) == [f"lvs.vipless.{role}" for role in ROLES]
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
