@@ -48,7 +48,10 @@ def test_installed_files(installed: Path) -> None:
     """An operator gets what runs and what explains it, and nothing that a developer's tool left behind."""
     listed = json.loads((installed / "FILES.json").read_text())["files"]
     files = [parts for entry in listed if (parts := Path(entry["name"]).parts)]
-    code, text = {"meta", "playbooks", "plugins", "roles", "tests"}, {"CHANGELOG.md", "LICENSE", "README.md", "docs"}
+    code, text = {"meta", "playbooks", "plugins", "roles", "tests"}, {"LICENSE", "docs"}
+    text |= {
+        f"{name}.md" for name in ("CHANGELOG", "CODE_OF_CONDUCT", "CONTRIBUTING", "MAINTAINERS", "README", "SECURITY")
+    }
     assert {parts[0] for parts in files} <= code | text | {"changelogs", "requirements.txt"}
     assert {parts[1] for parts in files if parts[0] == "tests" and len(parts) > 1} <= {"config.yml", "sanity"}
     assert not [parts for parts in files if any(part.startswith((".", "__pycache__")) for part in parts)]
