@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 
 import environment
+import time_table
 from background import Background, asked_for, begun
 from tools import Tools, terminal
 
@@ -48,6 +49,13 @@ def tools(request: pytest.FixtureRequest, machine: environment.Environment) -> I
 @pytest.fixture(scope="session", autouse=True)
 def background(request: pytest.FixtureRequest) -> Iterator[Background]:
     """What chosen tests look at, under way from the first test on."""
-    works = list(asked_for(request.session.items))
+    works = asked_for(request.session.items)
     with begun(works, request.getfixturevalue("tools") if works else None) as made:
+        request.config.stash[time_table.WORKS] = made.seconds
         yield made
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    terminalreporter.section("where the time went")
+    for line in time_table.lines(terminalreporter.stats, config.stash.get(time_table.WORKS, {})):
+        terminalreporter.write_line(line)

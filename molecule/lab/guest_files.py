@@ -6,12 +6,16 @@ carries the host's name and machine id.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
+from lab.settings import PYTHONS
 from lab.topology import HOSTS, MANAGEMENT, MANAGEMENT_INTERFACE, Interface
 
 _PYTHON = "/usr/lib/python3/dist-packages"
-_BYTECODE = Path(__file__).with_name("files") / "lab_bytecode.py"
+_FILES = Path(__file__).with_name("files")
+_PROGRAMS = Path(__file__).parents[1] / "proof" / "guest"
+_BYTECODE = _FILES / "lab_bytecode.py"
 
 _SSHD = """\
 PermitRootLogin prohibit-password
@@ -37,6 +41,27 @@ Description=Take the time of day from the lab's controller
 [Service]
 ExecStart=/bin/sh /usr/local/sbin/lab-clock
 Restart=always
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+_PYTHON_UNIT = """\
+[Unit]
+Description=Python for the tasks of the lab's tests
+
+[Service]
+ExecStart=/usr/bin/python3 /usr/local/lib/lab_python.py
+Restart=always
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+# What scenarios balance: on realservers where they switch it on.
+_WEBSERVER_UNIT = """\
+[Service]
+ExecStart=/usr/bin/python3 /usr/local/lib/webserver.py 80 8080
 
 [Install]
 WantedBy=multi-user.target
@@ -78,7 +103,7 @@ MASKED_UNITS = (
 )
 # Installed so that a role finds them in place, off as on a server that has not been configured yet.
 DISABLED_UNITS = ("keepalived.service", "squid.service", "haproxy.service", "nftables.service")
-ENABLED_UNITS = ("systemd-networkd.service", "ssh.service", "lab-clock.service")
+ENABLED_UNITS = ("systemd-networkd.service", "ssh.service", "lab-clock.service", "lab-python.service")
 
 
 def guest_files(authorized_key: str) -> dict[str, str]:
@@ -95,6 +120,12 @@ def guest_files(authorized_key: str) -> dict[str, str]:
         "/etc/initramfs-tools/modules": "virtio_pci\nvirtio_blk\next4\n",
         "/usr/local/sbin/lab-clock": _CLOCK,
         "/etc/systemd/system/lab-clock.service": _CLOCK_UNIT,
+        "/etc/systemd/system/lab-python.service": _PYTHON_UNIT,
+        "/usr/local/lib/lab_python.py": (_FILES / "lab_python.py").read_text(encoding="utf-8"),
+        "/etc/systemd/system/webserver.service": _WEBSERVER_UNIT,
+        **{f"/usr/local/lib/{name}.py": _program(name) for name in ("load", "webserver")},
+        **_module_utils(),
+        PYTHONS["warm"]: (_FILES / "lab-python").read_text(encoding="utf-8"),
         f"{_PYTHON}/{_BYTECODE.name}": _BYTECODE.read_text(encoding="utf-8"),
         # Python runs such a line whenever it starts.
         f"{_PYTHON}/lab.pth": f"import {_BYTECODE.stem}\n",
@@ -108,6 +139,23 @@ def guest_files(authorized_key: str) -> dict[str, str]:
             files[f"{base}.link"] = _link(interface)
             files[f"{base}.network"] = _network(interface)
     return files
+
+
+def _module_utils() -> dict[str, str]:
+    """Return what this machine's Ansible sends with each module, for the Python that has it already."""
+    found = find_spec("ansible")
+    places = (found and found.submodule_search_locations) or []
+    root = "/usr/local/lib/lab-ansible"
+    # Modules ask where the package is.
+    files = {f"{root}/ansible/__init__.py": ""}
+    for place in map(Path, places):
+        for path in sorted(place.glob("module_utils/**/*.py")):
+            files[f"{root}/{path.relative_to(place.parent)}"] = path.read_text(encoding="utf-8")
+    return files
+
+
+def _program(name: str) -> str:
+    return (_PROGRAMS / f"{name}.py").read_text(encoding="utf-8")
 
 
 def _hosts() -> str:

@@ -114,6 +114,13 @@ def _setup_script() -> str:
             "set -e",
             # The name comes from the kernel command line, which the file would override.
             "rm -f /etc/hostname",
+            # Somebody who is not root, and may become it. No password fits, and yet the account is not locked, which
+            # sshd would refuse.
+            "useradd --create-home --gid users --shell /bin/sh --password '*' operator",
+            "install -d -o operator -g users -m 0700 /home/operator/.ssh",
+            "install -o operator -g users -m 0600 /root/.ssh/authorized_keys /home/operator/.ssh/authorized_keys",
+            "echo 'operator ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/operator",
+            "chmod 0440 /etc/sudoers.d/operator",
             f"systemctl --quiet disable {' '.join(DISABLED_UNITS)}",
             f"systemctl --quiet mask {' '.join(MASKED_UNITS)}",
             f"systemctl --quiet enable {' '.join(ENABLED_UNITS)}",
@@ -154,7 +161,7 @@ def _install_files(root: Path, files: dict[str, str]) -> None:
         # Debian has links here (resolv.conf); writing through one would end up on the host.
         path.unlink(missing_ok=True)
         path.write_text(content, encoding="utf-8")
-        path.chmod(0o644)
+        path.chmod(0o755 if content.startswith("#!") else 0o644)
     for path in (root / "root/.ssh", root / "root/.ssh/authorized_keys"):
         path.chmod(0o700 if path.is_dir() else 0o600)
 

@@ -29,7 +29,7 @@ def _variables(settings: Settings, name: str) -> dict[str, Any]:
         "ansible_user": ssh.USER,
         "ansible_ssh_private_key_file": str(settings.ssh_key),
         "ansible_ssh_common_args": " ".join(ssh.common_arguments(settings)),
-        "ansible_python_interpreter": "/usr/bin/python3",
+        "ansible_python_interpreter": settings.python,
         # Else a task that installs packages first asks the host what it is, which takes as long again.
         "ansible_package_use": "ansible.builtin.apt",
     }

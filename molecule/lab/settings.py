@@ -13,6 +13,8 @@ DEFAULT_NAME = "lvslab"
 _NAME = re.compile(r"lvslab[a-z0-9-]{0,24}")
 _RUN_ROOT = Path("/run/lvs-vipless")
 _ACCELERATORS = ("auto", "kvm", "tcg")
+# A guest's own, and one that has started already: see files/lab_python.py.
+PYTHONS = {"guest": "/usr/bin/python3", "warm": "/usr/local/bin/lab-python"}
 # Of Debian, which guests are made of; the first is the default.
 RELEASES = ("bookworm", "trixie")
 
@@ -23,7 +25,7 @@ class Settings:
 
     name: of the lab and its network namespace. cache: images, snapshots and the ssh key, kept between runs.
     accelerator: ``auto`` probes KVM, the others take it as said. owner: the checkout that runs the lab.
-    release: of Debian, which the guests are made of.
+    release: of Debian, which the guests are made of. python: the interpreter that the inventory tells Ansible to use.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Settings:
     accelerator: str
     owner: Path
     release: str = RELEASES[0]
+    python: str = PYTHONS["guest"]
 
     @property
     def run(self) -> Path:
@@ -71,7 +74,7 @@ class Settings:
 
 
 def from_environment() -> Settings:
-    """Read LVS_LAB_NAME, LVS_LAB_CACHE, LVS_LAB_ACCEL and LVS_LAB_RELEASE."""
+    """Read LVS_LAB_NAME, LVS_LAB_CACHE, LVS_LAB_ACCEL, LVS_LAB_RELEASE and LVS_LAB_PYTHON."""
     name = os.environ.get("LVS_LAB_NAME") or DEFAULT_NAME
     if not _NAME.fullmatch(name):
         raise LabError(
@@ -84,6 +87,7 @@ def from_environment() -> Settings:
         accelerator=_choice("LVS_LAB_ACCEL", _ACCELERATORS),
         owner=Path(__file__).resolve().parents[2],
         release=_choice("LVS_LAB_RELEASE", RELEASES),
+        python=PYTHONS[_choice("LVS_LAB_PYTHON", tuple(PYTHONS))],
     )
 
 

@@ -48,9 +48,9 @@ def verification_requests(entries: Entries) -> list[dict[str, Any]]:
     return [target for _name, target in verification.requests(services.parse(entries)) if target]
 
 
-def verification_unasked(reasons: Sequence[str]) -> list[dict[str, Any]]:
+def verification_unasked(reasons: Sequence[str], meant: bool = False) -> list[dict[str, Any]]:
     """See verification_unasked.yml."""
-    return [verification.unasked(reason)._asdict() for reason in reasons]
+    return [verification.unasked(reason, meant)._asdict() for reason in reasons]
 
 
 def verification_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:

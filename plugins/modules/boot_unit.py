@@ -17,14 +17,14 @@ description:
     C(routes.ip), C(hops.ip), C(services.ipvs), C(rules.ip), C(marks.nft),
     C(tproxy.nft).
   - The script C(/etc/lvs-vipless/NAME/restore) does it. It adds what is missing and touches nothing that is there,
-    so it may be run at any time. It runs again when C(nftables.service) was started or reloaded, which flushes all
-    tables on Debian, and when the kernel module C(ip_vs) is loaded anew.
+    so it may be run at any time. It runs again when C(nftables.service) was started, reloaded or stopped, which flushes
+    all tables on Debian, and when the kernel module C(ip_vs) is loaded anew.
   - Where systemd-networkd runs, a drop-in keeps it from deleting rules and routes that it did not make. It reads the
     drop-in when it starts the next time, and spares them then already.
 author:
   - lvs.vipless contributors (@lvs-vipless)
 requirements:
-  - systemd on the managed host
+  - systemd on the managed host, for O(state=present)
   - root
 extends_documentation_fragment:
   - lvs.vipless.attributes
@@ -119,8 +119,9 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     name = boot_unit.unit_name("name", params["name"])
     reapplied = boot_unit.sysctl_file("sysctl_file", params["sysctl_file"])
     files = boot_unit.files(params["name"], reapplied, watch=params["watch"])
-    require_systemd()
     present = params["state"] == "present"
+    if present:
+        require_systemd()
     leaving = boot_unit.watch_file(params["name"]) if not params["watch"] else {}
     unit = Unit(name, files, leaving if present else {**leaving, **boot_unit.read_files(params["name"])})
     wanted = unit.wanted() if present else []

@@ -60,9 +60,10 @@ options:
         choices: [global, link, host]
       protocol: &protocol
         description:
-          - Protocol number of the address (4 to 255), which marks its owner. Kernels before 5.18 keep none.
-        type: int
-        default: 117
+          - Protocol number by which the owner of the address is known, 5 to 255. Kernels before 5.18 keep none.
+          - Numbers of routing daemons and DHCP clients are refused, which are 8 to 18, 42, 84, 99 and 186 to 198.
+        type: str
+        default: "117"
   prefixes:
     description: See O(addresses[].prefixes). Either this or O(addresses) is required.
     type: list
@@ -78,9 +79,6 @@ options:
     description:
       - Also remove every address, of any device, that carries O(purge_protocol) and is not listed in O(addresses).
       - Where the kernel keeps no protocol, nothing is known to be ours, and nothing more is removed.
-  purge_protocol:
-    type: int
-    default: 117
   force:
     description:
       - Skip the safety refusals. Without it the module refuses to remove the address that the controller is connected
@@ -106,16 +104,16 @@ EXAMPLES = r"""
 - name: A VIP that other networks do not hear of, with a number of its own, now and after a reboot
   lvs.vipless.ip_address:
     purge: true
-    purge_protocol: 118
+    purge_protocol: "118"
     addresses:
-      - {prefixes: [203.0.113.10], device: eth1, scope: link, protocol: 118}
+      - {prefixes: [203.0.113.10], device: eth1, scope: link, protocol: "118"}
     file: /etc/lvs-vipless/realserver/addresses.ip
 
 - name: Remove it again, although the controller is connected to it
   lvs.vipless.ip_address:
     prefixes: [203.0.113.10]
     device: eth1
-    protocol: 118
+    protocol: "118"
     force: true
     state: absent
 """
@@ -150,12 +148,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "prefixes": {"type": "list", "elements": "str", "required": True},
     "device": {"type": "str", "default": "lo"},
     "scope": {"type": "str", "choices": list(address.SCOPES)},
-    "protocol": {"type": "int", "default": values.OWN_PROTOCOL},
+    "protocol": {"type": "str", "default": str(values.OWN_PROTOCOL)},
 }
 SPEC = one_or_many("addresses", OPTIONS, identity="prefixes").merge(
     ArgumentSpec(
         {
-            "purge_protocol": {"type": "int", "default": values.OWN_PROTOCOL},
+            "purge_protocol": {"type": "str", "default": str(values.OWN_PROTOCOL)},
             "force": {"type": "bool", "default": False},
         }
     )
@@ -168,7 +166,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     entries = objects(params, "addresses", OPTIONS)
     named = values.distinct(pair for label, entry in entries for pair in address.parse(entry, label))
     file = boot_file(params["file"], "ip_address", boot_lines.of_addresses)
-    purged = address.owner("purge_protocol", params["purge_protocol"])
+    purged = values.owner("purge_protocol", params["purge_protocol"])
     if present:
         require_interfaces((f"{label}device", entry["device"]) for label, entry in entries)
     families = values.FAMILIES.values() if params["purge"] else {a.family for a in named}

@@ -65,7 +65,8 @@ options:
         type: str
       protocol: &protocol
         description:
-          - Routing protocol number (1 to 255), or V(kernel), V(boot) or V(static). It marks the owner of the route.
+          - Routing protocol number by which the owner of the route is known, 5 to 255.
+          - Numbers of routing daemons and DHCP clients are refused, which are 8 to 18, 42, 84, 99 and 186 to 198.
         type: str
         default: "117"
   prefixes:
@@ -81,7 +82,9 @@ options:
   state:
     description: Whether the routes should exist. V(absent) removes only routes that carry the protocol given.
   purge:
-    description: Also remove every route that carries O(purge_protocol) and is not listed in O(routes).
+    description: >-
+      Also remove every route of the types that this module makes that carries O(purge_protocol) and is not listed in
+      O(routes).
   protect:
     description:
       - Addresses that no route in the tables V(main), V(default) and V(local) may cover, such as those of the
@@ -194,7 +197,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     named = values.distinct(labelled)
     require_interfaces((f"{label}device", entry["device"]) for label, entry in entries)
     protected = [str(values.address(f"protect[{i}]", text)) for i, text in enumerate(params["protect"])]
-    owner = values.protocol("purge_protocol", params["purge_protocol"])
+    owner = values.owner("purge_protocol", params["purge_protocol"])
     everywhere = owner if params["purge"] else 0
     file = boot_file(params["file"], "ip_local_route", boot_lines.of_routes)
     present = params["state"] == "present"
@@ -207,7 +210,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             everywhere,
             None if params["force"] else lookup(protected),
         )
-        return converge(tables, ownership.desired(named, present, everywhere), check_mode, file)
+        return converge(tables, ownership.desired(named, present, everywhere, route.ends_here), check_mode, file)
 
 
 def main() -> None:

@@ -63,7 +63,8 @@ options:
         type: int
       protocol: &protocol
         description:
-          - Routing protocol number (1 to 255), or V(kernel), V(boot) or V(static). It marks the owner of the route.
+          - Routing protocol number by which the owner of the route is known, 5 to 255.
+          - Numbers of routing daemons and DHCP clients are refused, which are 8 to 18, 42, 84, 99 and 186 to 198.
         type: str
         default: "117"
   prefixes:
@@ -82,7 +83,9 @@ options:
   state:
     description: Whether the routes should exist. V(absent) removes only routes that carry the protocol given.
   purge:
-    description: Also remove every route that carries O(purge_protocol) and is not listed in O(routes).
+    description: >-
+      Also remove every route of the types that this module makes that carries O(purge_protocol) and is not listed in
+      O(routes).
   force:
     description: >-
       Add routes even where they cover an address of this host, a next hop of it or the address that the controller came
@@ -157,6 +160,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import r
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.routes import RouteTables
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
 from ansible_collections.lvs.vipless.plugins.module_utils._model import boot_lines, next_hop, ownership, values
+from ansible_collections.lvs.vipless.plugins.module_utils._model.route import leads_on
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "prefixes": {"type": "list", "elements": "str", "required": True},
@@ -182,14 +186,14 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     entries = objects(params, "routes", OPTIONS)
     named = values.distinct(pair for label, entry in entries for pair in next_hop.parse(entry, label))
     require_interfaces((f"{label}device", entry["device"]) for label, entry in entries)
-    owner = values.protocol("purge_protocol", params["purge_protocol"])
+    owner = values.owner("purge_protocol", params["purge_protocol"])
     everywhere = owner if params["purge"] else 0
     file = boot_file(params["file"], "ip_route", boot_lines.of_routes)
     pairs = {(route.family, route.table) for route in named}
     owners = {owner, *(route.protocol for route in named)}
     with Session(read_only=check_mode) as session:
         tables = RouteTables(session, pairs, owners, everywhere, None if params["force"] else lookup([]))
-        desired = ownership.desired(named, params["state"] == "present", everywhere)
+        desired = ownership.desired(named, params["state"] == "present", everywhere, leads_on)
         return converge(tables, desired, check_mode, file)
 
 

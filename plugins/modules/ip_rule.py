@@ -116,7 +116,8 @@ options:
         type: int
       protocol: &protocol
         description:
-          - Routing protocol number (1 to 255), or V(kernel), V(boot) or V(static). It marks the owner of the rule.
+          - Routing protocol number by which the owner of the rule is known, 5 to 255.
+          - Numbers of routing daemons and DHCP clients are refused, which are 8 to 18, 42, 84, 99 and 186 to 198.
         type: str
         default: "117"
   priority:
@@ -266,7 +267,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     if present and not params["force"]:
         require_interfaces((f"{label}{name}", entry[name]) for label, entry in entries for name in ("iif", "oif"))
     require_dscp((f"{label}dscp", entry["dscp"]) for label, entry in entries)
-    owner = values.protocol("purge_protocol", params["purge_protocol"])
+    owner = values.owner("purge_protocol", params["purge_protocol"])
     desired = ownership.desired(named, present, owner if params["purge"] else 0)
     file = boot_file(params["file"], "ip_rule", boot_lines.of_rules)
     families = values.FAMILIES.values() if params["purge"] else {r.family for r in named}

@@ -62,7 +62,8 @@ options:
         default: false
       protocol: &protocol
         description:
-          - Protocol number (1 to 255), or V(kernel), V(boot) or V(static). It marks the owner of the entry.
+          - Protocol number by which the owner of the entry is known, 5 to 255.
+          - Numbers of routing daemons and DHCP clients are refused, which are 8 to 18, 42, 84, 99 and 186 to 198.
         type: str
         default: "117"
   address:
@@ -152,7 +153,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     named = values.distinct(pair for label, entry in entries for pair in neighbor.parse(entry, label, present))
     require_interfaces((f"{label}device", entry["device"]) for label, entry in entries)
     file = boot_file(params["file"], "static_neighbor", boot_lines.of_neighbors)
-    owner = values.protocol("purge_protocol", params["purge_protocol"])
+    owner = values.owner("purge_protocol", params["purge_protocol"])
     everything = [(family, proxy) for family in values.FAMILIES.values() for proxy in (False, True)]
     with Session(read_only=check_mode) as session:
         where = everything if purge else [(n.family, n.proxy) for n in named]

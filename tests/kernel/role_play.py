@@ -19,16 +19,28 @@ _OWN_FILES = (
 )
 
 
-def play(netns: Namespace, folder: Path, role: str, variables: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+def play(
+    netns: Namespace, folder: Path, role: str, variables: dict[str, Any], *parts: str, extra: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """The role, or files of its tasks alone, with variables of the play and ``extra`` ones as ``-e`` has them."""
     book = folder / "play.yml"
-    tasks = [{"hosts": "localhost", "gather_facts": False, "roles": [f"lvs.vipless.{role}"], "vars": variables}]
-    book.write_text(json.dumps(tasks))
+    common = {"hosts": "localhost", "gather_facts": False, "vars": variables}
+    name = f"lvs.vipless.{role}"
+    whole = {"roles": [name]}
+    some = {"tasks": [{"include_role": {"name": name, "tasks_from": part}} for part in parts]}
+    book.write_text(json.dumps([common | (some if parts else whole)]))
     return subprocess.run(
         [
             *("ip", "netns", "exec", netns.name, "sh", "-c", _OWN_FILES, "sh"),
             str(Path(sys.executable).with_name("ansible-playbook")),
             *("--connection", "local", "--inventory", "localhost,"),
-            *("--extra-vars", json.dumps({"ansible_python_interpreter": sys.executable}), str(book)),
+            *(
+                "--extra-vars",
+                json.dumps({"ansible_python_interpreter": sys.executable}),
+                "--extra-vars",
+                extra,
+                str(book),
+            ),
         ],
         env={
             **os.environ,

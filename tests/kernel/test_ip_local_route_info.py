@@ -14,7 +14,7 @@ ROUTES: list[dict[str, Any]] = [
     {"prefixes": ["0.0.0.0/0", "::/0"], "table": "100"},
     {"prefixes": ["203.0.113.0/24", "203.0.113.10/32"], "source": "10.0.0.2", "device": "v0", "metric": 7},
     {"prefixes": ["2001:db8:f::/64"], "table": "main", "type": "unreachable", "protocol": "118"},
-    {"prefixes": ["198.18.0.0/15"], "table": "300", "type": "prohibit", "protocol": "static"},
+    {"prefixes": ["198.18.0.0/15"], "table": "300", "type": "prohibit", "protocol": "119"},
 ]
 # What is left where each option is given a value.
 NARROWED = {

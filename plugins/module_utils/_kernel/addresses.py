@@ -16,6 +16,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._errors import Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import inet
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.apply import ALREADY, GONE, Step, send
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.library import netlink, rtnl
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import require_ipv6
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.routes import Devices
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import (
     Message,
@@ -114,6 +115,7 @@ class AddressList:
     def check(self, plan: Plan[Address]) -> None:
         """Refuse what the kernel would refuse half-way, and what would cut the host off."""
         self._refuse_two_scopes(plan)
+        require_ipv6((new.line, new.device) for new in plan.additions() if new.family == IPV6)
         if self._guard:
             self._guard(self._session, plan)
 

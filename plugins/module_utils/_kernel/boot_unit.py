@@ -20,9 +20,13 @@ from ansible_collections.lvs.vipless.plugins.module_utils._plan import Change, P
 _RUNNING = Path("/run/systemd/system")
 
 
+def _runs() -> bool:
+    return _RUNNING.is_dir() and find("systemctl") is not None
+
+
 def require_systemd(otherwise: str = "call the files' tools from its own boot scripts, without boot_unit.") -> None:
     """Raise Missing on a host that another init runs."""
-    if not _RUNNING.is_dir() or find("systemctl") is None:
+    if not _runs():
         raise Missing("This host is not run by systemd.", otherwise)
 
 
@@ -89,6 +93,9 @@ class Unit:
 
 
 def _systemctl(*arguments: str, may_fail: bool = False) -> bool:
+    """Whether it did so. A host that another init runs has units as files at most, which is all that can go there."""
+    if not _runs():
+        return False
     done = subprocess.run(
         [find("systemctl") or "systemctl", *arguments], capture_output=True, text=True, check=False, input=""
     )

@@ -17,6 +17,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.apply import A
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.inet import packed as bytes_of
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.inet import split, text
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.library import netlink, rtnl
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import require_ipv6
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import (
     Message,
     Session,
@@ -201,9 +202,10 @@ class RouteTables:
         return found
 
     def check(self, plan: Plan[Route]) -> None:
-        """Refuse to replace what is not ours, and prefixes that hold an address the host needs."""
+        """Refuse to replace what is not ours, to cover an address that the host needs, and IPv6 where it is off."""
         refuse_replacing(plan.edits())
         new = plan.additions() + [after for _before, after in plan.edits()]
+        require_ipv6((route.line, route.device) for route in new if route.family == IPV6)
         if self._held is not None:
             for family in sorted({route.family for route in new}):
                 refuse_covering(new, self._held(self._session, family))

@@ -58,15 +58,36 @@ class Snapshot:
         """When the changes were undone; nothing where they were not."""
         if self.begun():
             return "a time that is not known, as it was broken off"
-        return "".join(self._read(undo_script.UNDONE))
+        ended = self._ended()
+        return time.strftime("%F %T %Z", time.localtime(ended.stat().st_ctime)) if ended else ""
 
     def is_complete(self) -> bool:
         """Whether everything is as it was, since that was looked at last."""
-        return not self.begun() and not self._read(undo_script.LEFT_OVER)
+        return not self.begun() and (self._folder / undo_script.UNDONE).exists()
+
+    def repeat(self) -> None:
+        """Let the script begin once more."""
+        ended = self._ended()
+        if ended:
+            ended.rename(self._folder / undo_script.ARMED)
+
+    def _ended(self) -> Path | None:
+        """Its file, where the script has come to its end. It was renamed then, which the file's status change tells."""
+        paths = [self._folder / name for name in (undo_script.UNDONE, undo_script.INCOMPLETE)]
+        return next((path for path in paths if path.exists()), None)
 
     def take(self, owned: Owned) -> None:
         """Keep what is there. Where an older snapshot waits, that is the state known good: it stays, and only what it
-        says nothing of is added."""
+        says nothing of is added. Raise Missing where there is no room for it."""
+        try:
+            self._take(owned)
+        except OSError as error:
+            raise Missing(
+                f"What is there now could not be kept in {self._folder}: {error.strerror}.",
+                "make room there, so that the change can be undone.",
+            ) from None
+
+    def _take(self, owned: Owned) -> None:
         for path in owned.paths:
             if Path(path).is_dir():
                 raise BadInput("files", path, "is a directory.")
@@ -165,7 +186,7 @@ class Timer:
     def _undo_again(self) -> None:
         """What ran between the undoing and now: a connection that broke off can have come back with the host as it was,
         and the play went on."""
-        self._snapshot.arm(0)
+        self._snapshot.repeat()
         what = [_SHELL, str(FOLDERS / self._name / undo_script.SCRIPT), "undo"]
         # It fails where something is left, which the snapshot tells.
         _systemd(["systemd-run", f"--unit={self._unit}", "--collect", "--wait", "--quiet", *what])

@@ -84,7 +84,7 @@ def parse(options: Mapping[str, Any], label: str = "") -> list[tuple[str, Addres
     if not options["prefixes"]:
         raise BadInput(label + "prefixes", options["prefixes"], "is empty: name at least one address.")
     device = values.interface(label + "device", options["device"])
-    protocol = owner(label + "protocol", options["protocol"])
+    protocol = values.owner(label + "protocol", options["protocol"])
     found = []
     for place, text in enumerate(options["prefixes"]):
         option = f"{label}prefixes[{place}]"
@@ -96,11 +96,6 @@ def parse(options: Mapping[str, Any], label: str = "") -> list[tuple[str, Addres
         )
         found.append((option, address))
     return found
-
-
-def owner(option: str, value: int) -> int:
-    """The protocol number of an address's owner; the first ones are the kernel's."""
-    return values.number(option, value, max(KERNEL_PROTOCOLS) + 1, 255)
 
 
 def by_network(addresses: Iterable[Address]) -> dict[Hashable, list[Address]]:

@@ -139,7 +139,8 @@ done"""
 _AFTER_NFTABLES = """\
 [Service]
 ExecStartPost=-{script}
-ExecReload=-{script}"""
+ExecReload=-{script}
+ExecStopPost=-{script}"""
 _NETWORKD = """\
 [Network]
 ManageForeignRoutingPolicyRules=no
@@ -153,21 +154,52 @@ LC_ALL=C
 export PATH LC_ALL
 failed=0
 
-# What is there already is no failure.
+# What is there already is no failure: EEXIST, as strerror(3) names it.
 by_ip() {{
     [ -r "$1" ] || return 0
     for family in -4 -6; do
-        said=$(sed -n "s/^$family //p" "$1" | ip "$family" -force -batch - 2>&1 |
-            grep -v -e 'File exists' -e 'Address already assigned' -e '^Command failed')
+        said=$(missing "$1" | sed -n "s/^$family //p" | ip "$family" -force -batch - 2>&1 |
+            grep -v -e 'File exists' -e '^Command failed')
         [ -z "$said" ] || {{ echo "$1: $said" >&2; failed=1; }}
     done
 }}
 
+# Of an address the kernel tells in words of its own, by its release, so those that are there are not asked for again.
+missing() {{
+    {{ ip -4 -oneline address show; ip -6 -oneline address show; }} | awk '
+        NR == FNR {{ there[key($3 == "inet6", $4) " " $2]; next }}
+        $2 != "address" {{ print; next }}
+        {{
+            for (i = 5; i < NF; i++) if ($i == "dev") device = $(i + 1)
+            if (!(key($1 == "-6", $4) " " device in there)) print
+        }}
+        # A device has an IPv6 address once, whatever its length.
+        function key(is_ipv6, prefix) {{ if (is_ipv6) sub("/.*", "", prefix); return prefix }}
+    ' - "$1"
+}}
+
+# Into a table that stands go the maps, sets, chains and elements that it lacks, and the rules of chains that lack some.
 by_nft() {{
     [ -r "$1" ] || return 0
     table=$(sed -n 's/^add table //p' "$1")
-    # $table is a family and a name.
-    nft list table $table >/dev/null 2>&1 || nft -f "$1" || failed=1
+    tables=$(nft list tables) || {{ failed=1; return; }}
+    if printf '%s\n' "$tables" | grep -qxF "table $table"; then
+        # $table is a family and a name.
+        standing=$(nft -t list table $table) || {{ failed=1; return; }}
+        printf '%s\n' "$standing" | awk '
+            FNR == 1 {{ reading++ }}
+            reading == 1 && $1 == "chain" {{ chain = $2; next }}
+            reading == 1 && $1 == "}}" {{ chain = ""; next }}
+            reading == 1 {{ if (chain && $1 != "type" && $1 != "comment") rules[chain]++; next }}
+            reading == 2 {{ if ($2 == "rule") wanted[$5]++; next }}
+            $2 != "rule" {{ print; next }}
+            rules[$5] >= wanted[$5] {{ next }}
+            rules[$5] && !flushed[$5]++ {{ print "flush chain", $3, $4, $5 }}
+            {{ print }}
+        ' - "$1" "$1" | nft -f - || failed=1
+    else
+        nft -f "$1" || failed=1
+    fi
 }}
 
 by_ipvsadm() {{

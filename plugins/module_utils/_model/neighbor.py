@@ -58,7 +58,7 @@ def parse(options: Mapping[str, Any], label: str, present: bool) -> list[tuple[s
         raise BadInput(label + "mac", mac, "cannot go with proxy: the host answers with its own.")
     if present and not proxy and mac is None:
         raise BadInput(label + "mac", None, "is missing: give the neighbour's MAC, or proxy: true.")
-    protocol = values.protocol(label + "protocol", options["protocol"])
+    protocol = values.owner(label + "protocol", options["protocol"])
     mac = _mac(label + "mac", mac) if mac is not None else ""
     return [(name, Neighbor(*address, device, proxy, mac, protocol)) for name, address in addresses]
 

@@ -25,7 +25,7 @@ def parse(options: Mapping[str, Any], label: str = "") -> list[tuple[str, route.
     table = values.table(label + "table", options["table"])
     if table == values.TABLES["local"]:
         raise BadInput(label + "table", options["table"], "holds what is delivered here, and no route that leads on.")
-    protocol = values.protocol(label + "protocol", options["protocol"])
+    protocol = values.owner(label + "protocol", options["protocol"])
     metric = values.number(label + "metric", options["metric"] or 0, 0, values.FULL_MASK)
     advmss = values.number(label + "advmss", options["advmss"] or 0, 0, _HIGHEST_MSS)
     gateways = _gateways(options["gateways"] or [], label)

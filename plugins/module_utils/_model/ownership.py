@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Protocol, TypeVar
 
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
@@ -28,10 +28,14 @@ class Owned(Protocol):
 T = TypeVar("T", bound=Owned)
 
 
-def desired(named: Sequence[T], present: bool, purged: int) -> Desired[T]:
+def desired(
+    named: Sequence[T], present: bool, purged: int, is_made_here: Callable[[T], bool] = lambda _found: True
+) -> Desired[T]:
     """The named objects present, and all others of the owner ``purged`` gone (0: none); or the named ones absent,
-    where they carry the protocol number that they are named with."""
+    where they carry the protocol number that they are named with.
+
+    ``is_made_here`` tells the kinds that the caller makes: what another module made with the same number stays."""
     if present:
-        return Desired(named, lambda found: found.protocol == purged != 0)
+        return Desired(named, lambda found: found.protocol == purged != 0 and is_made_here(found))
     owners = {one.key: one.protocol for one in named}
     return Desired(unwanted=lambda found: owners.get(found.key) == found.protocol)

@@ -59,6 +59,16 @@ class Route(NamedTuple):
         return " ".join(words)
 
 
+def ends_here(found: Route) -> bool:
+    """Whether a route is of a type that ip_local_route makes."""
+    return found.kind in TYPES.values()
+
+
+def leads_on(found: Route) -> bool:
+    """Whether a route is of the type that ip_route makes."""
+    return found.kind == UNICAST
+
+
 def parse(options: Mapping[str, Any], label: str = "") -> list[tuple[str, Route]]:
     """The routes that one entry of the module's options asks for, one for each prefix, each with that option's name."""
     table = values.table(label + "table", options["table"])
@@ -68,7 +78,7 @@ def parse(options: Mapping[str, Any], label: str = "") -> list[tuple[str, Route]
         raise BadInput(label + "device", options["device"], f"cannot go with type {options['type']}, which has none.")
     if not options["prefixes"]:
         raise BadInput(label + "prefixes", options["prefixes"], "is empty: name at least one prefix.")
-    protocol = values.protocol(label + "protocol", options["protocol"])
+    protocol = values.owner(label + "protocol", options["protocol"])
     metric = values.number(label + "metric", options["metric"] or 0, 0, values.FULL_MASK)
     origin, source = _source(label + "source", options["source"])
     found = []

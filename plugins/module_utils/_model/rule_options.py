@@ -38,7 +38,7 @@ def parse(options: Mapping[str, Any], label: str = "", needs_action: bool = True
     """
     found: dict[str, Any] = {
         "priority": values.number(label + "priority", options["priority"], 0, values.FULL_MASK),
-        "protocol": values.protocol(label + "protocol", options["protocol"]),
+        "protocol": values.owner(label + "protocol", options["protocol"]),
         "inverted": options["not"],
     }
     for name, (field, read) in _SELECTORS.items():

@@ -63,7 +63,7 @@ def parse(params: Mapping[str, Any]) -> Owned:
     files = [_file(f"files[{place}]", path) for place, path in enumerate(params["files"])]
     guards = [f"{family} {_table(params, key)}" for key, family in _GUARDS.items() if params[key] is not None]
     return Owned(
-        protocol=values.protocol("protocol", params["protocol"]),
+        protocol=values.owner("protocol", params["protocol"]),
         guards=tuple(guards),
         marks=f"inet {_table(params, 'mark_table')}" if params["mark_table"] is not None else "",
         fwmarks=_fwmarks(params["fwmarks"]),

@@ -25,6 +25,16 @@ OWN_PROTOCOL = 117
 """The routing protocol number by which rules and routes of this collection are known (see ip-route(8), PROTOCOL)."""
 PROTOCOLS = {"kernel": 2, "boot": 3, "static": 4}
 """Numbers of include/uapi/linux/rtnetlink.h that are the same on every host."""
+OTHERS_PROTOCOLS = {
+    **dict.fromkeys((*range(8, 19), 42, 84, 99, *range(186, 199)), "a routing daemon's"),
+    1: "the kernel's",
+    2: "the kernel's",
+    3: "ip(8)'s own",
+    4: "the administrator's, systemd-networkd's and NetworkManager's",
+    9: "router advertisements'",
+    16: "DHCP clients'",
+}
+"""Numbers that name somebody else: include/uapi/linux/rtnetlink.h, and lib/route_types.txt of FRR for 193 to 198."""
 TRANSPORTS = {"tcp": 6, "udp": 17, "sctp": 132}
 """The protocols with ports that IPVS balances (IANA, Protocol Numbers)."""
 _NFT_TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,254}")
@@ -132,6 +142,19 @@ def table(option: str, text: str) -> int:
 def protocol(option: str, text: str) -> int:
     """A routing protocol by number, or by one of the names that every kernel has."""
     return PROTOCOLS[text] if text in PROTOCOLS else number(option, text, 1, 255)
+
+
+def owner(option: str, value: int | str) -> int:
+    """The routing protocol number by which objects are known as ours, so nobody else may have it."""
+    found = protocol(option, str(value))
+    if found in OTHERS_PROTOCOLS:
+        raise BadInput(
+            option,
+            value,
+            f"is {OTHERS_PROTOCOLS[found]} number, and what carries it would be taken for this collection's. "
+            f"Choose a number that nobody has on this host, such as {OWN_PROTOCOL}.",
+        )
+    return found
 
 
 def interface(option: str, text: str) -> str:

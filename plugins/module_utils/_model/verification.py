@@ -142,8 +142,10 @@ def _target(service: services.Service, family: int) -> dict[str, Any] | None:
     return {"address": str(place), "port": int(ports[0].partition("-")[0])}
 
 
-def unasked(reason: str) -> Finding:
-    """A host that could not be asked. Nobody knows what it does with packets."""
+def unasked(reason: str, meant: bool = False) -> Finding:
+    """A host that could not be asked, or was meant not to be. Nobody knows what it does with packets."""
+    if meant:
+        return Finding("", "asking", NOTE, f"was not asked: {reason}")
     return Finding("", "asking", BAD, f"cannot be asked: {reason}", "cure this, and verify again", blocks=True)
 
 

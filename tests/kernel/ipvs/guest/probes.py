@@ -30,6 +30,10 @@ _LOST = 3
 """So many times the same bytes are sent again before they are known to be lost, a second and a half after the first."""
 _TCP_INFO_RETRANSMITS = 2
 _IPV6_TRANSPARENT = 75
+_END_AT_ONCE = struct.pack("ii", 1, 0)
+"""For SO_LINGER (socket(7)): closing resets the connection instead of waiting for its last packets."""
+_RECEIVE_BUFFER_FORCE = 33
+_HEARD_BYTES = 16 << 20
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _ECHO = {4: (socket.IPPROTO_ICMP, 8), 6: (socket.IPPROTO_ICMPV6, 128)}
 _NAMES = {(1, 0): "echo", (1, 3): "errors", (58, 1): "errors", (58, 2): "errors", (58, 129): "echo"}
@@ -89,6 +93,9 @@ def _asked_once(netns: Namespace, address: str, port: int, size: int, beside: st
     with netns.entered():
         wire = socket.socket(_FAMILIES[ipaddress.ip_address(address).version])
     with wire:
+        # IPVS keeps one route for all connections of a destination. The last packet of a masqueraded one, sent again
+        # during the next question, would leave it without a next hop, and the director would ask who has the VIP.
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _END_AT_ONCE)
         wire.setblocking(False)
         wire.connect_ex((address, port))
         if not _ready(wire, select.POLLOUT, 0):
@@ -206,7 +213,8 @@ class Sent:
         with netns.entered():
             self._wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0003))
             self._wire.bind(("v0", 0x0003))
-        self._wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        # Packets that bounce between two hosts are many; one that is not heard would be one that nobody sent.
+        self._wire.setsockopt(socket.SOL_SOCKET, _RECEIVE_BUFFER_FORCE, _HEARD_BYTES)
         self._wire.setblocking(False)
 
     def kinds(self) -> str:

@@ -1,0 +1,26 @@
+"""The table that ends a run: how long each area took, and each work in virtual machines beside them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+WORKS = pytest.StashKey[Mapping[str, float]]()
+
+
+def lines(stats: Mapping[str, Sequence[Any]], works: Mapping[str, float]) -> Iterator[str]:
+    """Areas are folders of tests; those that wait for a work in virtual machines are one of their own."""
+    seconds: Counter[str] = Counter()
+    tests: dict[str, set[str]] = {}
+    for report in (entry for entries in stats.values() for entry in entries if isinstance(entry, pytest.TestReport)):
+        waits = "background" in report.keywords
+        area = "waiting for virtual machines" if waits else "/".join(report.nodeid.split("/")[:2])
+        seconds[area] += report.duration  # type: ignore[assignment]
+        tests.setdefault(area, set()).add(report.nodeid)
+    for area, spent in seconds.most_common():
+        yield f"{spent:7.0f} s  {area} ({len(tests[area])} tests)"
+    for work, spent in sorted(works.items(), key=lambda pair: -pair[1]):
+        yield f"{spent:7.0f} s  beside them: {work}"
