@@ -30,7 +30,7 @@ class Accelerator:
 KVM = Accelerator("kvm", ("-accel", "kvm", "-cpu", "host"), 120)
 # qemu64 takes 40 % less time than max, whose newer instructions are costly to emulate; without svm a guest does not
 # load the modules to run guests of its own.
-TCG = Accelerator("tcg", ("-accel", "tcg,thread=multi", "-cpu", "qemu64,-svm"), 420)
+TCG = Accelerator("tcg", ("-accel", "tcg,thread=multi", "-cpu", "qemu64,-svm"), 1200)
 
 
 def choose(settings: Settings, image: Image) -> Accelerator:

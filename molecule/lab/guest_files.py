@@ -121,12 +121,12 @@ def guest_files(authorized_key: str) -> dict[str, str]:
         "/usr/local/sbin/lab-clock": _CLOCK,
         "/etc/systemd/system/lab-clock.service": _CLOCK_UNIT,
         "/etc/systemd/system/lab-python.service": _PYTHON_UNIT,
-        "/usr/local/lib/lab_python.py": (_FILES / "lab_python.py").read_text(encoding="utf-8"),
+        "/usr/local/lib/lab_python.py": _text(_FILES / "lab_python.py"),
         "/etc/systemd/system/webserver.service": _WEBSERVER_UNIT,
-        **{f"/usr/local/lib/{name}.py": _program(name) for name in ("load", "webserver")},
+        **{f"/usr/local/lib/{name}.py": _text(_PROGRAMS / f"{name}.py") for name in ("load", "webserver")},
         **_module_utils(),
-        PYTHONS["warm"]: (_FILES / "lab-python").read_text(encoding="utf-8"),
-        f"{_PYTHON}/{_BYTECODE.name}": _BYTECODE.read_text(encoding="utf-8"),
+        PYTHONS["warm"]: _text(_FILES / "lab-python"),
+        f"{_PYTHON}/{_BYTECODE.name}": _text(_BYTECODE),
         # Python runs such a line whenever it starts.
         f"{_PYTHON}/lab.pth": f"import {_BYTECODE.stem}\n",
         "/root/.ssh/authorized_keys": f"{authorized_key}\n",
@@ -150,12 +150,12 @@ def _module_utils() -> dict[str, str]:
     files = {f"{root}/ansible/__init__.py": ""}
     for place in map(Path, places):
         for path in sorted(place.glob("module_utils/**/*.py")):
-            files[f"{root}/{path.relative_to(place.parent)}"] = path.read_text(encoding="utf-8")
+            files[f"{root}/{path.relative_to(place.parent)}"] = _text(path)
     return files
 
 
-def _program(name: str) -> str:
-    return (_PROGRAMS / f"{name}.py").read_text(encoding="utf-8")
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _hosts() -> str:

@@ -152,7 +152,7 @@ def reboot() -> Iterator[Proof]:
 
 
 def _first(found: Iterable[T]) -> T:
-    """In a generator, next() would end it without a word where there is nothing."""
+    """next() in a generator is what ansible-test's pylint takes for its end."""
     return next(iter(found))
 
 

@@ -92,6 +92,12 @@ options:
         C(/etc/lvs-vipless).
       - The file belongs to this module as a whole. It must not exist yet, or must have been written by this module.
     type: str
+  force:
+    description:
+      - With O(method=nftables), keep silent all the same about VIPs that hold an address of one of the host's own
+        networks or the address that the controller is connected to. Nobody there finds the host any more then.
+    type: bool
+    default: false
   state:
     description:
       - V(present) sets the levels in the running kernel, and makes the file hold them and nothing else.
@@ -129,6 +135,12 @@ EXAMPLES = r"""
     table: lvs_office
     vips: [203.0.113.10]
     state: absent
+
+- name: Silent about an address of one of the host's own networks too, which another path leads to
+  lvs.vipless.arp_suppress:
+    method: nftables
+    vips: [10.0.0.40]
+    force: true
 """
 
 RETURN = r"""
@@ -159,8 +171,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel.arp import levels
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel.arp_table import ArpTable, sources
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.arp import outcome
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.arp_table import ArpTable, guarded, sources
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_file import boot_file
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import require_interfaces
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sysctl import Sysctls, require_keys
@@ -174,6 +186,7 @@ SPEC = ArgumentSpec(
         "vips": {"type": "list", "elements": "str"},
         **{name: {"type": "str"} for name in ("source", "file")},
         "table": {"type": "str", "default": "lvs_vipless"},
+        "force": {"type": "bool", "default": False},
         "interfaces": {"type": "list", "elements": "str", "default": [arp.ALL]},
         "arp_ignore": {"type": "int", "choices": list(arp.LEVELS["arp_ignore"]), "default": 1},
         "arp_announce": {"type": "int", "choices": list(arp.LEVELS["arp_announce"]), "default": 2},
@@ -193,7 +206,7 @@ def _by_nftables(params: dict[str, Any], present: bool, check_mode: bool) -> dic
     require_interfaces((option, name) for option, name in arp.labelled(params["interfaces"]) if name != arp.ALL)
     desired = arp_silence.desired(wanted, sources(wanted) if present else (), present)
     file = boot_file(params["file"], "arp_suppress", ArpTable(wanted.table).written_out)
-    return {**converge(ArpTable(wanted.table), desired, check_mode, file), "overridden": [], "warnings": []}
+    return {**converge(guarded(wanted, params["force"]), desired, check_mode, file), "overridden": [], "warnings": []}
 
 
 def _by_sysctl(params: dict[str, Any], present: bool, check_mode: bool) -> dict[str, Any]:
@@ -206,10 +219,9 @@ def _by_sysctl(params: dict[str, Any], present: bool, check_mode: bool) -> dict[
     file = SysctlFile("file", params["file"], "arp_suppress") if params["file"] is not None else None
     desired = sysctl.desired(settings, file.path if file else None, with_file=present)
     result = converge(Sysctls((s.name for s in settings), file), desired, check_mode)
-    found = arp.with_settings(levels(), settings)
+    effective, differing = outcome(names, settings, asked)
     others, warned = overridden(settings if present else [], file)
-    told = {"effective": arp.effective(found), "overridden": others}
-    return {**result, **told, "warnings": arp.differing(names, found, asked) + warned}
+    return {**result, "effective": effective, "overridden": others, "warnings": differing + warned}
 
 
 def main() -> None:

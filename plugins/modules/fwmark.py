@@ -114,6 +114,11 @@ options:
       - As it is if not given.
     type: list
     elements: str
+  force:
+    description:
+      - Mark all the same what the controller is connected to, and special addresses, such as link-local ones.
+    type: bool
+    default: false
   state:
     description: Whether packets should get the marks. For V(absent) the mark need not be given.
   purge:
@@ -175,6 +180,14 @@ EXAMPLES = r"""
     vips: [203.0.113.10]
     ports: [tcp/80]
     state: absent
+
+- name: Balance sshd, though the playbook itself comes in by it
+  lvs.vipless.fwmark:
+    table: lvs_ssh
+    vips: [203.0.113.22]
+    ports: [tcp/22]
+    mark: "0x10022"
+    force: true
 """
 
 RETURN = r"""
@@ -194,10 +207,12 @@ from ansible_collections.lvs.vipless.plugins.module_utils._argspec import Argume
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_file import boot_file
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.host import protected_connection
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_rules import HOOKS
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_table import Entry, MarkTable, complete
 from ansible_collections.lvs.vipless.plugins.module_utils._model import mark_options, values
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
+from ansible_collections.lvs.vipless.plugins.module_utils._safety import refuse_odd
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "vips": {"type": "list", "elements": "str", "required": True},
@@ -213,6 +228,7 @@ SPEC = one_or_many("marks", OPTIONS, identity="vips").merge(
             "hooks": {"type": "list", "elements": "str", "choices": list(HOOKS)},
             "new_connections": {"type": "bool"},
             "exclude_macs": {"type": "list", "elements": "str"},
+            "force": {"type": "bool", "default": False},
         }
     )
 )
@@ -227,13 +243,15 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     named = values.distinct(labelled)
     if present:
         mark_options.refuse_overlaps(labelled)
+        refuse_odd("vips", () if params["force"] else {mark.vip for mark in named})
         wanted: list[Entry] = [table, *named] if named else []
         desired: Desired[Entry] = Desired(wanted, lambda _found: params["purge"], complete)
     else:
         keys = frozenset(m.key for m in named)
         desired = Desired(unwanted=lambda found: found.within(keys))
     file = boot_file(params["file"], "fwmark", MarkTable(table.name).written_out)
-    return converge(MarkTable(table.name), desired, check_mode, file)
+    connection = protected_connection(params["force"])
+    return converge(MarkTable(table.name, connection=connection), desired, check_mode, file)
 
 
 def main() -> None:

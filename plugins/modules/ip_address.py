@@ -83,7 +83,8 @@ options:
     description:
       - Skip the safety refusals. Without it the module refuses to remove the address that the controller is connected
         to, or one that would take others with it (C(promote_secondaries)); to add a next hop's address or the
-        controller's, or a prefix on C(lo) that holds an address of another device; and to take over an address that
+        controller's, a prefix on C(lo) that holds an address of another device, or one on another device that would
+        have the controller in its network; and to take over an address that
         the kernel made by itself.
     type: bool
     default: false

@@ -88,13 +88,16 @@ options:
   protect:
     description:
       - Addresses that no route in the tables V(main), V(default) and V(local) may cover, such as those of the
-        realservers. The host's own addresses, its next hops and the address that the controller came from are
-        protected always.
+        realservers. The host's own addresses, the next hops of all its tables and the address that the controller came
+        from are protected always. A route that is there already is asked about too, as the host may have got an address
+        or a next hop since.
     type: list
     elements: str
     default: []
   force:
-    description: Add routes even where they cover a protected address.
+    description:
+      - Add routes even where they cover a protected address, or local ones for special addresses, such as link-local
+        and multicast ones.
     type: bool
     default: false
 """

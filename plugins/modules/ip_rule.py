@@ -150,7 +150,8 @@ options:
   force:
     description:
       - Skip the safety refusals. Without it the module refuses a rule without selector to a table that holds a local
-        default route, one that refuses packets before the rule for table V(main), a rule by firewall mark without
+        default route, one that refuses packets before the rule for table V(main), one by which the answers to the
+        controller (or packets to the next hop of a default route) would go nowhere, a rule by firewall mark without
         O(iif) while C(src_valid_mark) is 1, and an O(iif) or O(oif) that does not exist.
     type: bool
     default: false

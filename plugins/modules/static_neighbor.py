@@ -80,6 +80,16 @@ options:
     description: Whether the entries should exist. V(absent) removes only entries that carry the protocol given.
   purge:
     description: Also remove every entry that carries O(purge_protocol) and is not listed in O(neighbors).
+  force:
+    description:
+      - Give the next hop of a default route, or the controller, another MAC all the same than the one that it answers
+        with.
+    type: bool
+    default: false
+notes:
+  - Permanent entries do not count against C(gc_thresh3), the limit of the neighbour tables (Linux 5.0 or newer), and
+    the kernel never collects them. Before, a table with more entries than that takes none any more.
+  - When an interface is set down, the kernel removes all its entries, these too. Loss of carrier leaves them.
 """
 
 EXAMPLES = r"""
@@ -109,6 +119,13 @@ EXAMPLES = r"""
     address: 10.0.0.100
     device: eth1
     state: absent
+
+- name: The next hop of the default route gets another MAC, as its successor has it
+  lvs.vipless.static_neighbor:
+    address: 10.0.0.1
+    device: eth0
+    mac: "02:00:5e:10:00:01"
+    force: true
 """
 
 RETURN = r"""
@@ -128,6 +145,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._argspec import Argume
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_file import boot_file
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.host import lives_by
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import require_interfaces
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.neighbors import NeighborTables
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.proxying import lacking
@@ -142,7 +160,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "protocol": {"type": "str", "default": str(values.OWN_PROTOCOL)},
 }
 SPEC = one_or_many("neighbors", OPTIONS, identity="address").merge(
-    ArgumentSpec({"purge_protocol": {"type": "str", "default": str(values.OWN_PROTOCOL)}})
+    ArgumentSpec(
+        {
+            "purge_protocol": {"type": "str", "default": str(values.OWN_PROTOCOL)},
+            "force": {"type": "bool", "default": False},
+        }
+    )
 )
 
 
@@ -157,7 +180,8 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     everything = [(family, proxy) for family in values.FAMILIES.values() for proxy in (False, True)]
     with Session(read_only=check_mode) as session:
         where = everything if purge else [(n.family, n.proxy) for n in named]
-        tables = NeighborTables(session, where, {owner, *(n.protocol for n in named)})
+        held = None if params["force"] else lives_by
+        tables = NeighborTables(session, where, {owner, *(n.protocol for n in named)}, held)
         result = converge(tables, ownership.desired(named, present, owner if purge else 0), check_mode, file)
     return {**result, "warnings": lacking(named) if present else []}
 

@@ -158,6 +158,11 @@ options:
     default: lvs_tproxy
   purge:
     description: With O(entries), remove every other entry of the table. An empty list then removes the table.
+  force:
+    description:
+      - Take all the same what the controller is connected to.
+    type: bool
+    default: false
   state:
     description: V(absent) needs the VIPs and ports of an entry alone, with its sources and interfaces, if any.
 seealso:
@@ -236,6 +241,17 @@ EXAMPLES = r"""
     sources: [198.51.100.0/24]
     to_port: 3129
     when_down: closed
+
+- name: A proxy of the host's own connections, sshd's too
+  lvs.vipless.tproxy:
+    method: redirect
+    table: lvs_all
+    vips: [0.0.0.0/0]
+    ports: [tcp]
+    to_port: 3129
+    own_addresses: true
+    when_down: closed
+    force: true
 """
 
 RETURN = r"""
@@ -258,6 +274,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._argspec import Argume
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_file import boot_file
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.host import protected_connection
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_table import Entry, MarkTable, complete
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.proxy_content import ProxyContent
 from ansible_collections.lvs.vipless.plugins.module_utils._model import mark_options, proxy, proxy_options, values
@@ -281,6 +298,7 @@ SPEC = one_or_many("entries", OPTIONS, identity="vips").merge(
             "new_connections": {"type": "bool"},
             "exclude_macs": {"type": "list", "elements": "str"},
             "table": {"type": "str", "default": "lvs_tproxy"},
+            "force": {"type": "bool", "default": False},
         }
     )
 )
@@ -302,7 +320,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         desired = Desired(unwanted=lambda found: found.within(keys))
     content = partial(ProxyContent, wanted=method if present and named else "")
     file = boot_file(params["file"], "tproxy", MarkTable(table.name, content).written_out)
-    return converge(MarkTable(table.name, content), desired, check_mode, file)
+    return converge(MarkTable(table.name, content, protected_connection(params["force"])), desired, check_mode, file)
 
 
 def main() -> None:

@@ -49,6 +49,12 @@ options:
       - It is removed where the table is. Directories below C(/etc/lvs-vipless) are made as needed.
       - The file must not exist yet, or must have been written by this module.
     type: str
+  force:
+    description:
+      - Guard VIPs all the same that hold an address of one of the host's own networks or the address that the
+        controller is connected to, and special ones, such as link-local ones. Nobody reaches the host there then.
+    type: bool
+    default: false
   state:
     description: Whether the VIPs should be guarded. V(absent) removes the table.
     type: str
@@ -71,6 +77,12 @@ EXAMPLES = r"""
 - name: Let the host answer for itself again
   lvs.vipless.vip_guard:
     state: absent
+
+- name: Guard an address of one of the host's own networks too
+  lvs.vipless.vip_guard:
+    vips: [10.0.0.40]
+    table: lvs_own_guard
+    force: true
 """
 
 RETURN = r"""
@@ -93,6 +105,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._engine import converg
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_file import boot_file
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.guard_table import GuardTable
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.host import protected_addresses
 from ansible_collections.lvs.vipless.plugins.module_utils._model import vip_guard
 
 SPEC = ArgumentSpec(
@@ -101,6 +114,7 @@ SPEC = ArgumentSpec(
         "mask": {"type": "str", "default": "0x10000"},
         "table": {"type": "str", "default": "lvs_vipless_guard"},
         "file": {"type": "str"},
+        "force": {"type": "bool", "default": False},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
 )
@@ -111,7 +125,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     table, vips = vip_guard.parse(params)
     desired = vip_guard.desired(table, vips, params["state"] == "present")
     file = boot_file(params["file"], "vip_guard", GuardTable(table.name).written_out)
-    return converge(GuardTable(table.name), desired, check_mode, file)
+    return converge(GuardTable(table.name, protected_addresses(params["force"])), desired, check_mode, file)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,39 +20,38 @@ _OWN_FILES = (
 )
 
 
+def ansible_playbook(*arguments: str, before: Sequence[str] = (), **variables: str) -> subprocess.CompletedProcess[str]:
+    """The command with this checkout's collection: ``before`` runs it, ``variables`` are added to its environment."""
+    return subprocess.run(
+        [*before, str(Path(sys.executable).with_name("ansible-playbook")), *arguments],
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(environment.link_collection()),
+            "ANSIBLE_NOCOLOR": "1",
+            **variables,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def play(
-    netns: Namespace, folder: Path, role: str, variables: dict[str, Any], *parts: str, extra: str = ""
+    netns: Namespace, folder: Path, role: str, variables: dict[str, Any], *parts: str
 ) -> subprocess.CompletedProcess[str]:
-    """The role, or files of its tasks alone, with variables of the play and ``extra`` ones as ``-e`` has them."""
+    """The role, or files of its tasks alone, with variables of the play."""
     book = folder / "play.yml"
     common = {"hosts": "localhost", "gather_facts": False, "vars": variables}
     name = f"lvs.vipless.{role}"
     whole = {"roles": [name]}
     some = {"tasks": [{"include_role": {"name": name, "tasks_from": part}} for part in parts]}
     book.write_text(json.dumps([common | (some if parts else whole)]))
-    return subprocess.run(
-        [
-            *("ip", "netns", "exec", netns.name, "sh", "-c", _OWN_FILES, "sh"),
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            *("--connection", "local", "--inventory", "localhost,"),
-            *(
-                "--extra-vars",
-                json.dumps({"ansible_python_interpreter": sys.executable}),
-                "--extra-vars",
-                extra,
-                str(book),
-            ),
-        ],
-        env={
-            **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": str(environment.link_collection()),
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_LOCALHOST_WARNING": "False",
-            "SSH_CONNECTION": "198.51.100.77 50000 10.0.0.2 22",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
+    return ansible_playbook(
+        *("--connection", "local", "--inventory", "localhost,"),
+        *("--extra-vars", json.dumps({"ansible_python_interpreter": sys.executable}), str(book)),
+        before=["ip", "netns", "exec", netns.name, "sh", "-c", _OWN_FILES, "sh"],
+        ANSIBLE_LOCALHOST_WARNING="False",
+        SSH_CONNECTION="198.51.100.77 50000 10.0.0.2 22",
     )
 
 

@@ -47,7 +47,7 @@ ROLES: dict[str, dict[str, Any]] = {
 
 
 def state(netns: Namespace) -> list[Any]:
-    found = [*role_play.state(netns), netns.ip_json("address show"), netns.ip_json("neighbour show")]
+    found = [*role_play.state(netns), netns.ip_json("address show"), netns.ip_json("neighbour show nud permanent")]
     # The kernel adds the multicast route of an interface a moment after the interface.
     return [[one for one in listed if one.get("dst") != "ff00::/8"] for listed in found]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +10,8 @@ from typing import Any
 
 import pytest
 
-import environment
 from namespace import Namespace
+from role_play import ansible_playbook
 
 SERVICES = [
     {
@@ -59,21 +58,10 @@ class Run:
             for group, hosts in groups.items()
         }
         self._inventory.write_text(json.dumps({"all": {"children": children, "vars": {"lvs_services": SERVICES}}}))
-        tool = str(Path(sys.executable).with_name("ansible-playbook"))
-        return subprocess.run(
-            [
-                *("ip", "netns", "exec", self._netns.name, tool, "--inventory", str(self._inventory)),
-                *(f"lvs.vipless.{playbook}", *arguments),
-            ],
-            env={
-                **os.environ,
-                "ANSIBLE_COLLECTIONS_PATH": str(environment.link_collection()),
-                "ANSIBLE_NOCOLOR": "1",
-                "ANSIBLE_LOCALHOST_WARNING": "False",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
+        return ansible_playbook(
+            *("--inventory", str(self._inventory), f"lvs.vipless.{playbook}", *arguments),
+            before=["ip", "netns", "exec", self._netns.name],
+            ANSIBLE_LOCALHOST_WARNING="False",
         )
 
 

@@ -129,7 +129,7 @@ def test_what_is_lost_comes_back(netns: Namespace, restore: Restore, tmp_path: P
 def test_what_is_there_is_not_touched(netns: Namespace, restore: Restore) -> None:
     """Not even made anew: rules and chains keep their handles, and what others added stays."""
     netns.run("sh", "-ec", "nft add element inet lvs_vipless v4_ports_exact '{ 192.0.2.1 . tcp . 80 : goto mark_0x1 }'")
-    netns.run("nft", "insert", "rule", "inet", "lvs_vipless", "lookups", "counter")
+    netns.run("nft", "insert", "rule", "inet", "lvs_vipless", "lookups", "ip saddr 192.0.2.77 drop")
     before = handles(netns), shown(netns)
     for _run in range(2):
         done = restore()

@@ -17,6 +17,7 @@ import environment
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Missing
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.surroundings import files
 from namespace import Namespace
+from role_play import ansible_playbook
 
 VIP4, VIP6 = "203.0.113.10", "2001:db8:f::10"
 SERVICES = [
@@ -210,20 +211,9 @@ class Cluster:
         inventory = self._folder / "inventory.json"
         children = {name: {"hosts": {host: hosts[host] for host in members}} for name, members in groups.items()}
         inventory.write_text(json.dumps({"all": {"children": children, "vars": {"lvs_services": SERVICES, **COMMON}}}))
-        return subprocess.run(
-            [
-                *(str(Path(sys.executable).with_name("ansible-playbook")), "--inventory", str(inventory)),
-                *("--extra-vars", json.dumps(variables), f"lvs.vipless.{playbook}"),
-            ],
-            env={
-                **os.environ,
-                "ANSIBLE_COLLECTIONS_PATH": str(environment.link_collection()),
-                "ANSIBLE_NOCOLOR": "1",
-                "ANSIBLE_BECOME": "False",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
+        return ansible_playbook(
+            *("--inventory", str(inventory), "--extra-vars", json.dumps(variables), f"lvs.vipless.{playbook}"),
+            ANSIBLE_BECOME="False",
         )
 
 

@@ -37,7 +37,7 @@ def _test(tools: Tools, scenario: str) -> None:
         molecule("destroy")
 
 
-@marked(_test, "scenario", {"default": 19})
+@marked(_test, "scenario", {"default": 40})
 @pytest.mark.parametrize("scenario", ["default"])
 def test_demonstration_reboot_delivery_and_removal(background: Background, scenario: str) -> None:
     background.result(_test, scenario)

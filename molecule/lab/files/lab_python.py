@@ -102,6 +102,9 @@ def _taken_over(pid: int) -> None:
         pairs = [entry.partition(b"=") for entry in file.read().split(b"\0") if entry]
     os.environb.clear()
     os.environb.update({name: value for name, _sign, value in pairs})
+    if not {"LC_ALL", "LC_CTYPE", "LANG"} & os.environ.keys():
+        # A new interpreter would have set it (PEP 538), and what it starts would have inherited it.
+        os.environ["LC_CTYPE"] = "C.UTF-8"
     os.chdir(f"/proc/{pid}/cwd")
 
 

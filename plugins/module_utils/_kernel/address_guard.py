@@ -11,10 +11,11 @@ from ansible_collections.lvs.vipless.plugins.module_utils._errors import Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import addresses, host, sysctl
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
 from ansible_collections.lvs.vipless.plugins.module_utils._model.address import KERNEL_PROTOCOLS, Address, by_network
+from ansible_collections.lvs.vipless.plugins.module_utils._model.connection import holds
 from ansible_collections.lvs.vipless.plugins.module_utils._model.route import LOCAL, Route
 from ansible_collections.lvs.vipless.plugins.module_utils._model.values import IPV4, TABLES
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Plan
-from ansible_collections.lvs.vipless.plugins.module_utils._safety import refuse_covering
+from ansible_collections.lvs.vipless.plugins.module_utils._safety import refuse_covering, refuse_holding
 
 _OVERRIDE = "force: true"
 
@@ -36,9 +37,9 @@ def _refuse_the_kernels(edited: Iterable[Address]) -> None:
 
 
 def _refuse_arrival(removed: Iterable[Address]) -> None:
-    arrival = host.arrival()
+    arrival = host.connected()
     for old in removed:
-        if old.address in arrival:
+        if arrival and old.address == arrival.server:
             raise Refused(
                 "prefixes", old.prefix, "the controller is connected to it, and it would go.", override=_OVERRIDE
             )
@@ -70,8 +71,13 @@ def _refuse_covering(session: Session, family: int, added: list[Address]) -> Non
     for new in added:
         if new.address in others:
             raise Refused("prefixes", new.prefix, f"it is {others[new.address]}.", override=_OVERRIDE)
-    networks = [new for new in added if new.device == "lo" and new.network.num_addresses > 1]
-    refuse_covering([_local(new) for new in networks], held)
+    networks = [new for new in added if new.network.num_addresses > 1]
+    refuse_covering([_local(new) for new in networks if new.device == "lo"], held)
+    for new in networks:
+        # Of the other networks of the device, one may have the controller in it already.
+        nearby = [str(one.network) for one in addresses.dump(session, family) if one.device == new.device]
+        far = [item for item in host.controller() if not any(holds(network, item.address) for network in nearby)]
+        refuse_holding("prefixes", [str(new.network)], far)
 
 
 def _local(new: Address) -> Route:

@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import sysctl
-from ansible_collections.lvs.vipless.plugins.module_utils._model.arp import ALL, CONF, LEVELS
+from ansible_collections.lvs.vipless.plugins.module_utils._model import arp
+from ansible_collections.lvs.vipless.plugins.module_utils._model.arp import ALL, CONF, LEVELS, Levels
+from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl import Setting
 
 
 def levels() -> dict[str, dict[str, int]]:
@@ -22,3 +25,11 @@ def levels() -> dict[str, dict[str, int]]:
         for name, own in read.items()
         if None not in own.values()
     }
+
+
+def outcome(
+    interfaces: Sequence[str], settings: Sequence[Setting], asked: Levels
+) -> tuple[dict[str, dict[str, int]], list[str]]:
+    """What counts on every interface once the settings are made, and where that is not what was asked for."""
+    found = arp.with_settings(levels(), settings)
+    return arp.effective(found), arp.differing(interfaces, found, asked)

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import addresses, nft
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import arp_layout as layout
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.host import protected_addresses
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
 from ansible_collections.lvs.vipless.plugins.module_utils._model.arp_silence import (
     Entry,
@@ -22,6 +23,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._model.arp_silence imp
 )
 from ansible_collections.lvs.vipless.plugins.module_utils._model.values import IPV4
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Plan
+from ansible_collections.lvs.vipless.plugins.module_utils._safety import Held, refuse_hiding
 
 
 def sources(wanted: Wanted) -> list[Source]:
@@ -32,6 +34,11 @@ def sources(wanted: Wanted) -> list[Source]:
     if wanted.source and wanted.source not in everywhere:
         raise BadInput("source", wanted.source, "is not an address of this host.")
     return chosen(wanted, [(one.device, one.address) for one in found])
+
+
+def guarded(wanted: Wanted, force: bool) -> ArpTable:
+    """The table that takes no address by which others reach this host, unless that is forced."""
+    return ArpTable(wanted.table, protected_addresses(force))
 
 
 @dataclass
@@ -69,8 +76,10 @@ class _Content:
 class ArpTable:
     """One table of family arp. It is ours if it holds nothing but what this module makes."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, held: Callable[[], Sequence[Held]] | None = None) -> None:
+        """``held`` tells at which addresses the host has to be reached; without it nothing is refused for them."""
         self._name = name
+        self._held = held
         self._changes = nft.Transactions()
         self._place = f"{layout.FAMILY} {name}"
         self._content = _Content()
@@ -89,8 +98,9 @@ class ArpTable:
         table = Table(self._name, *content.told(), content.damage(), frozenset(content.vips))
         return [table, *content.vips]
 
-    def check(self, _plan: Plan[Entry]) -> None:
-        """Nothing to refuse beyond what reading refuses."""
+    def check(self, plan: Plan[Entry]) -> None:
+        """Refuse VIPs that hold an address of the host itself, be they there already: it may have got one since."""
+        refuse_hiding([entry.vip for entry in plan.after if isinstance(entry, Vip)], self._held)
 
     def apply(self, plan: Plan[Entry]) -> None:
         """One transaction, so that a frame meets the old table or the new one. With the last VIP the table goes."""

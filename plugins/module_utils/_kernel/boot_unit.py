@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import Missing, PartlyApplied, ProgramFailed, describe
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import owned_file
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find, run
 from ansible_collections.lvs.vipless.plugins.module_utils._model import boot
 from ansible_collections.lvs.vipless.plugins.module_utils._model.boot_unit import OWNER, SYSTEMD, WANTS, File
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Change, Plan
@@ -96,9 +95,7 @@ def _systemctl(*arguments: str, may_fail: bool = False) -> bool:
     """Whether it did so. A host that another init runs has units as files at most, which is all that can go there."""
     if not _runs():
         return False
-    done = subprocess.run(
-        [find("systemctl") or "systemctl", *arguments], capture_output=True, text=True, check=False, input=""
-    )
+    done = run([find("systemctl") or "systemctl", *arguments])
     if done.returncode and not may_fail:
         raise ProgramFailed(f"systemctl {' '.join(arguments)}", done.returncode, done.stderr)
     return done.returncode == 0

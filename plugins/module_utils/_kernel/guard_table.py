@@ -10,7 +10,7 @@ the old one (net/netfilter/nft_set_pipapo.c).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import Refused
@@ -18,6 +18,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel import nft
 from ansible_collections.lvs.vipless.plugins.module_utils._model.values import FULL_MASK, IPV4, IPV6
 from ansible_collections.lvs.vipless.plugins.module_utils._model.vip_guard import Entry, Table, Vip
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Plan
+from ansible_collections.lvs.vipless.plugins.module_utils._safety import Held, refuse_hiding
 
 CHAIN = "input"
 HOOK = {"type": "filter", "hook": "input", "prio": 0, "policy": "accept"}
@@ -34,31 +35,43 @@ Rule = tuple[str, list[nft.Json]]
 
 
 def rules(mask: int) -> list[Rule]:
-    """One for each family. ICMP passes: IPVS takes errors to the realserver that they are about, and pings are
-    answered."""
-    return [_rule(family, mask) for family in SETS]
+    """Two for each family. ICMP passes: IPVS takes errors to the realserver that they are about, and pings are
+    answered. All else is refused whose mark IPVS does not balance.
+
+    What a fragment of IPv6 holds is unknown where its headers go on in the next one. A match for what it is not would
+    let it through, so that ICMP is matched for what it is, in a rule of its own.
+    """
+    return [rule for family in SETS for rule in (_passing(family), _refusing(family, mask))]
 
 
-def _rule(family: int, mask: int) -> Rule:
-    protocol, icmp, name = _PROTOCOLS[family], _ICMP[family], SETS[family]
-    address = {"payload": {"protocol": protocol, "field": "daddr"}}
+def _passing(family: int) -> Rule:
+    text, match = _guarded(family)
+    icmp = _ICMP[family]
+    return f"{text} meta l4proto {icmp} accept", [match, _match({"meta": {"key": "l4proto"}}, icmp), {"accept": None}]
+
+
+def _refusing(family: int, mask: int) -> Rule:
+    text, match = _guarded(family)
     # nft lists no mask that takes every bit.
     every = mask == FULL_MASK
-    text = (
-        f"{protocol} daddr . meta nfproto @{name} {'meta mark' if every else f'meta mark & {mask:#x}'} == 0"
-        f" meta l4proto != {icmp}"
-        " reject with icmpx type port-unreachable"
-    )
-    return text, [
-        _match("==", {"concat": [address, {"meta": {"key": "nfproto"}}]}, f"@{name}"),
-        _match("==", _MARK if every else {"&": [_MARK, mask]}, 0),
-        _match("!=", {"meta": {"key": "l4proto"}}, icmp),
+    unmarked = f"{'meta mark' if every else f'meta mark & {mask:#x}'} == 0"
+    return f"{text} {unmarked} reject with icmpx type port-unreachable", [
+        match,
+        _match(_MARK if every else {"&": [_MARK, mask]}, 0),
         {"reject": {"type": "icmpx", "expr": _PORT_UNREACHABLE}},
     ]
 
 
-def _match(operator: str, left: nft.Json, right: object) -> nft.Json:
-    return {"match": {"op": operator, "left": left, "right": right}}
+def _guarded(family: int) -> tuple[str, nft.Json]:
+    """What matches packets for the VIPs of a family."""
+    protocol, name = _PROTOCOLS[family], SETS[family]
+    address = {"payload": {"protocol": protocol, "field": "daddr"}}
+    match = _match({"concat": [address, {"meta": {"key": "nfproto"}}]}, f"@{name}")
+    return f"{protocol} daddr . meta nfproto @{name}", match
+
+
+def _match(left: nft.Json, right: object) -> nft.Json:
+    return {"match": {"op": "==", "left": left, "right": right}}
 
 
 @dataclass
@@ -75,8 +88,8 @@ class _Content:
         return all(self.hook.get(key) == value for key, value in HOOK.items())
 
     def mask(self) -> int:
-        """What the first rule looks at; 0 where it is none of ours."""
-        for one in self.rules[0] if self.rules else []:
+        """What the first rule looks at that looks at marks; 0 where none of ours does."""
+        for one in (expression for rule in self.rules for expression in rule):
             left = one.get("match", {}).get("left", {})
             if left == _MARK:
                 return FULL_MASK
@@ -97,8 +110,10 @@ class _Content:
 class GuardTable:
     """One table of family inet. It is ours if it holds nothing but what this module makes."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, held: Callable[[], Sequence[Held]] | None = None) -> None:
+        """``held`` tells at which addresses the host has to be reached; without it nothing is refused for them."""
         self._name = name
+        self._held = held
         self._changes = nft.Transactions()
         self._content = _Content()
 
@@ -113,8 +128,9 @@ class GuardTable:
             self._take(kind, body)
         return [Table(self._name, content.mask(), content.damage()), *content.vips]
 
-    def check(self, _plan: Plan[Entry]) -> None:
-        """Nothing to refuse beyond what reading refuses."""
+    def check(self, plan: Plan[Entry]) -> None:
+        """Refuse VIPs that hold an address of the host itself, be they there already: it may have got one since."""
+        refuse_hiding([entry.vip for entry in plan.after if isinstance(entry, Vip)], self._held)
 
     def apply(self, plan: Plan[Entry]) -> None:
         """One transaction, so that a packet meets the old table or the new one. With the last VIP the table goes."""

@@ -11,7 +11,16 @@ from pathlib import Path
 
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import addresses, routes
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
-from ansible_collections.lvs.vipless.plugins.module_utils._model.values import TABLES
+from ansible_collections.lvs.vipless.plugins.module_utils._model import connection
+from ansible_collections.lvs.vipless.plugins.module_utils._model.address import UNOWNED, Address
+from ansible_collections.lvs.vipless.plugins.module_utils._model.connection import Connection
+from ansible_collections.lvs.vipless.plugins.module_utils._model.delivery import Packet
+from ansible_collections.lvs.vipless.plugins.module_utils._model.route import UNICAST, Route
+from ansible_collections.lvs.vipless.plugins.module_utils._model.values import (
+    FAMILIES,
+    OTHERS_PROTOCOLS,
+    TABLES,
+)
 from ansible_collections.lvs.vipless.plugins.module_utils._safety import Held
 
 _CONF = Path("/proc/sys/net/ipv4/conf")
@@ -27,23 +36,78 @@ def held(session: Session, family: int) -> list[Held]:
     """The addresses of the family that this host lives by, each with what it is."""
     there = addresses.dump(session, family)
     found = [Held(item.address, f"an address of {item.device}", item.device) for item in there]
-    found.extend(
-        Held(route.gateway, f"the next hop of {route.prefix}", "")
-        for route in routes.dump(session, family, TABLES["main"])
-        if route.gateway
-    )
-    found.extend(Held(address, "the address the controller came from", "") for address in controller())
+    found.extend(next_hops(session, family))
+    found.extend(controller())
     return found
 
 
-def controller() -> list[str]:
+def next_hops(session: Session, family: int, of_default: bool = False) -> list[Held]:
+    """The next hops of all tables, be they several of one route, or those of default routes alone."""
+    return [
+        Held(gateway, f"the next hop of {_named(route)}", "")
+        for route in routes.dump(session, family, kind=UNICAST)
+        if route.is_default or not of_default
+        for gateway in route.gateways
+    ]
+
+
+def answers(session: Session, family: int) -> list[Packet]:
+    """What must leave this host: answers to the controller, or, where none is known, packets of its addresses to the
+    next hops of default routes."""
+    found = connected()
+    if found and found.answer.family == family:
+        return [found.answer]
+    own = [one.address for one in addresses.dump(session, family) if _is_own(one)]
+    hops = next_hops(session, family, of_default=True)
+    return [Packet(family, hop.address, address, "lo", 0, 0, 0, 0) for hop in hops for address in own]
+
+
+def lives_by(session: Session) -> list[Held]:
+    """The neighbours without which nothing leaves: next hops of default routes, and the controller."""
+    hops = [hop for family in FAMILIES.values() for hop in next_hops(session, family, of_default=True)]
+    return [*hops, *controller()]
+
+
+def controller() -> list[Held]:
     """Where the ssh session that runs this module comes from, if one does."""
-    return _ssh_connection()[:1]
+    found = connected()
+    return [Held(found.client, "the address the controller came from", "")] if found else []
 
 
-def arrival() -> list[str]:
-    """The address of this host that the controller is connected to, if it is."""
-    return _ssh_connection()[2:3]
+def protected_addresses(force: bool) -> Callable[[], list[Held]] | None:
+    """What tells where this host has to be reached; None where the user forces a change."""
+    return None if force else answering
+
+
+def protected_connection(force: bool) -> Connection | None:
+    """The controller's connection; None where the user forces a change, or there is none."""
+    return None if force else connected()
+
+
+def answering() -> list[Held]:
+    """Where others reach this host itself: the addresses of its networks, and the one the controller is connected to.
+
+    What an owner put there, or what is alone in its prefix, is a VIP as likely.
+    """
+    with Session(read_only=True) as session:
+        there = [one for family in FAMILIES.values() for one in addresses.dump(session, family)]
+    found = [Held(one.address, f"an address of {one.device}", one.device) for one in there if _is_own(one)]
+    way_in = connected()
+    return [*found, *([Held(way_in.server, "the address the controller is connected to", "")] if way_in else [])]
+
+
+def _is_own(found: Address) -> bool:
+    is_owned = found.protocol not in OTHERS_PROTOCOLS and found.protocol != UNOWNED
+    return found.device != "lo" and not is_owned and found.network.num_addresses > 1
+
+
+def _named(route: Route) -> str:
+    return route.prefix + (f" in table {route.table}" if route.table != TABLES["main"] else "")
+
+
+def connected() -> Connection | None:
+    """The ssh session that runs this module, if one does and its ends have addresses."""
+    return connection.parse(_ssh_connection())
 
 
 def _ssh_connection() -> list[str]:
@@ -58,7 +122,7 @@ def _ssh_connection() -> list[str]:
         for entry in environment:
             name, _equals, value = entry.partition(b"=")
             if name == b"SSH_CONNECTION" and value:
-                return [word.partition("%")[0] for word in value.decode().split()]
+                return value.decode(errors="replace").split()
         pid = int(parent)
     return []
 

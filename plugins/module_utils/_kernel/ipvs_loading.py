@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import NotKept, PartlyApplied, describe
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import owned_file
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.ipvs_modules import is_there, schedulers
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find, run
 from ansible_collections.lvs.vipless.plugins.module_utils._model import boot
 from ansible_collections.lvs.vipless.plugins.module_utils._model.ipvs_module import (
     CORE,
@@ -95,7 +94,9 @@ class Modules:
         """What this name loads at boot and nobody uses: ip_vs with the schedulers, each before what it needs."""
         ours = self._paths[0]
         others = (path for folder in MODULES_LOAD for path in Path(folder).glob("*.conf") if path != ours)
-        if not ours.exists() or any(CORE in path.read_text(errors="replace").split() for path in others):
+        if not ours.exists() or any(
+            CORE in path.read_text(encoding="utf-8", errors="replace").split() for path in others
+        ):
             return []
         end = time.monotonic() + _PATIENCE_SECONDS
         # A service that was removed lets go of its scheduler a moment later.
@@ -120,8 +121,8 @@ def _modprobe(verb: str, options: Sequence[str], modules: Iterable[str], done: S
     for place, name in enumerate(names):
         said = "there is no modprobe"
         if program is not None:
-            run = subprocess.run([program, *options, name], capture_output=True, text=True, check=False)
-            said = (run.stderr.strip() or f"modprobe ended with {run.returncode}") if run.returncode else ""
+            ended = run([program, *options, name])
+            said = (ended.stderr.strip() or f"modprobe ended with {ended.returncode}") if ended.returncode else ""
         if said:
             later = [f"{verb} {loaded(other).line}" for other in names[place + 1 :]]
             raise PartlyApplied(finished, [(f"{verb} {loaded(name).line}", said)], later)

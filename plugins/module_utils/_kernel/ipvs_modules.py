@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Missing
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find, run
 
 _TABLE = Path("/proc/net/ip_vs")
 _IN_USE = Path("/sys/module")
@@ -74,7 +73,7 @@ def load() -> str:
     program = find("modprobe")
     if program is None:
         return "there is no modprobe"
-    done = subprocess.run([program, "ip_vs"], capture_output=True, text=True, check=False)
+    done = run([program, "ip_vs"])
     return done.stderr.strip() if done.returncode else ""
 
 

@@ -13,9 +13,11 @@ from ansible_collections.lvs.vipless.plugins.module_utils._errors import PartlyA
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_layout as layout
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import nft
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_content import Content, use_of
+from ansible_collections.lvs.vipless.plugins.module_utils._model.connection import Connection
 from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import Mark, Table
 from ansible_collections.lvs.vipless.plugins.module_utils._model.mark_overlap import overlap
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Plan
+from ansible_collections.lvs.vipless.plugins.module_utils._safety import refuse_taking
 
 Entry = Union[Mark, Table]
 
@@ -58,11 +60,15 @@ class _Marks(NamedTuple):
 class MarkTable:
     """One table of family inet. It is ours if it holds nothing but what this module makes."""
 
-    def __init__(self, name: str, content: Callable[[], Content] = Content) -> None:
-        """``content`` makes what is to be filled from a listing: that of another kind of table has other chains."""
+    def __init__(
+        self, name: str, content: Callable[[], Content] = Content, connection: Connection | None = None
+    ) -> None:
+        """``content`` makes what is to be filled from a listing: that of another kind of table has other chains.
+        ``connection`` is the controller's, which no mark may take; without it nothing is refused for that."""
         self._name = name
         self._changes = nft.Transactions()
         self._new_content = content
+        self._connection = connection
         self._content = content()
         self._found: Table | None = None
 
@@ -84,7 +90,9 @@ class MarkTable:
         return [*marks, self._found] if self._found else []
 
     def check(self, plan: Plan[Entry]) -> None:
-        """Refuse a mark that overlaps one which stays though it is not listed: the kernel would, and not say which."""
+        """Refuse a mark of the controller's own packets, and one that overlaps one which stays though it is not
+        listed: the kernel would, and not say which."""
+        refuse_taking(_marks(plan.after), self._connection)
         new = _marks(plan.additions())
         in_scope = set(plan.before)
         staying = [mark for mark in self._content.marks if mark not in in_scope]

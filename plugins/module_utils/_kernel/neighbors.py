@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import addresses, inet
@@ -22,6 +22,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import
 )
 from ansible_collections.lvs.vipless.plugins.module_utils._model.neighbor import Neighbor
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Plan
+from ansible_collections.lvs.vipless.plugins.module_utils._safety import Held, refuse_other_macs
 
 _INCOMPLETE, _FAILED, _PERMANENT = 0x01, 0x20, 0x80
 _UNKNOWN = frozenset({0, _INCOMPLETE, _FAILED})
@@ -106,8 +107,16 @@ def _dump_once(session: Session, family: int, proxy: bool) -> list[Neighbor]:
 class NeighborTables:
     """The entries of some (family, proxy) tables. ``owners`` are the protocol numbers of those the plan is about."""
 
-    def __init__(self, session: Session, tables: Iterable[tuple[int, bool]], owners: Iterable[int]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        tables: Iterable[tuple[int, bool]],
+        owners: Iterable[int],
+        held: Callable[[Session], Sequence[Held]] | None = None,
+    ) -> None:
+        """``held`` tells whom the host lives by; without it no MAC is refused."""
         self._session = session
+        self._held = held
         self._tables = sorted(set(tables))
         self._owners = frozenset(owners)
 
@@ -115,13 +124,17 @@ class NeighborTables:
         return [entry for where in self._tables for entry in dump(self._session, *where, owners=self._owners)]
 
     def check(self, plan: Plan[Neighbor]) -> None:
-        """Refuse an address of the host itself: it is nobody's neighbour, and it answers for it anyway."""
+        """Refuse an address of the host itself, which is nobody's neighbour and answered for anyway, and another MAC
+        for what the host lives by than the one that it has learned."""
         new = [*plan.additions(), *(after for _before, after in plan.edits())]
         for family in sorted({entry.family for entry in new}):
             own = {found.address: found.device for found in addresses.dump(self._session, family)}
             for entry in new:
                 if entry.family == family and entry.address in own:
                     raise Refused("address", entry.address, f"it is an address of this host, on {own[entry.address]}.")
+        learned = [(old, entry) for old, entry in plan.edits() if not old.proxy and old.protocol not in self._owners]
+        if self._held is not None and learned:
+            refuse_other_macs(learned, self._held(self._session))
 
     def apply(self, plan: Plan[Neighbor]) -> None:
         """Additions and edits, then removals. The kernel may learn an address between our reading and our writing, so

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import Missing, ProgramFailed
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.nft_library import Context, context
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.privilege import require_net_admin
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find, run
 
 Json = dict[str, Any]
 
@@ -68,14 +67,7 @@ def _run(options: Sequence[str], stdin: str) -> subprocess.CompletedProcess[str]
     if program is None:
         raise Missing("The program nft is not on this host.", "install the package nftables.")
     require_net_admin("even reading nftables needs")
-    return subprocess.run(
-        [program, *options],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "LC_ALL": "C"},
-    )
+    return run([program, *options], stdin)
 
 
 def _objects(done: subprocess.CompletedProcess[str]) -> list[Json]:

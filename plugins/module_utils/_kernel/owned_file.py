@@ -27,7 +27,7 @@ def require_writable(option: str, path: Path) -> None:
 def require_ours(option: str, path: Path, owner: str) -> None:
     """Raise Refused for a file that another program or person wrote."""
     # A script's first line names its interpreter.
-    first = path.read_text(errors="replace").splitlines()[:2] if path.exists() else [mark(owner)]
+    first = path.read_text(encoding="utf-8", errors="replace").splitlines()[:2] if path.exists() else [mark(owner)]
     if not any(line.startswith(mark(owner)) for line in first):
         reason = f"its first line is not '{mark(owner)} …', so it belongs to others. Move it away first."
         raise Refused(option, str(path), reason)
@@ -36,7 +36,7 @@ def require_ours(option: str, path: Path, owner: str) -> None:
 def read(path: Path) -> list[Line]:
     """What the file holds; nothing where there is none."""
     try:
-        return lines(str(path), stat.S_IMODE(path.stat().st_mode), path.read_text(errors="replace"))
+        return lines(str(path), stat.S_IMODE(path.stat().st_mode), path.read_text(encoding="utf-8", errors="replace"))
     except FileNotFoundError:
         return []
 

@@ -25,15 +25,20 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import
     attribute,
     attributes,
 )
-from ansible_collections.lvs.vipless.plugins.module_utils._model.route import LOCAL, TYPES, UNICAST, Route
+from ansible_collections.lvs.vipless.plugins.module_utils._model.route import LOCAL, TYPES, UNICAST, Route, ends_here
 from ansible_collections.lvs.vipless.plugins.module_utils._model.values import ANYWHERE, IPV4, IPV6
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Plan
-from ansible_collections.lvs.vipless.plugins.module_utils._safety import Held, refuse_covering, refuse_replacing
+from ansible_collections.lvs.vipless.plugins.module_utils._safety import (
+    Held,
+    refuse_covering,
+    refuse_odd,
+    refuse_replacing,
+)
 
 _RTM_F_CLONED = 0x200
 _RT_TABLE_COMPAT = 252
 _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_HOST = 0, 253, 254
-_DST, _OIF, _GATEWAY, _PRIORITY, _SOURCE, _METRICS, _TABLE = 1, 4, 5, 6, 7, 8, 15
+_DST, _OIF, _GATEWAY, _PRIORITY, _SOURCE, _METRICS, _MULTIPATH, _TABLE, _VIA = 1, 4, 5, 6, 7, 8, 9, 15, 18
 _ADVMSS = 8
 """RTAX_ADVMSS, within RTA_METRICS."""
 
@@ -48,6 +53,8 @@ _REFUSALS = frozenset(TYPES.values()) - {LOCAL}
 
 _HEADER = struct.Struct("=BBBBBBBBI")
 _U32 = struct.Struct("=I")
+_HOP = struct.Struct("=HBBi")
+"""struct rtnexthop: its length with its attributes, flags, weight, interface."""
 
 
 class Devices:
@@ -113,26 +120,42 @@ def decode(payload: bytes, devices: Devices) -> Route | None:
     if flags & _RTM_F_CLONED:
         return None
     prefix = ANYWHERE.get(family, "")
-    metric = device = advmss = 0
+    numbers = {_TABLE: table, _PRIORITY: 0, _OIF: 0}
+    advmss = 0
     gateway = source = ""
+    hops: tuple[tuple[str, str], ...] = ()
     for number, value in attributes(payload[12:]):
         if number == _DST:
             prefix = f"{text(value)}/{length}"
-        elif number == _TABLE:
-            table = _U32.unpack(value)[0]
-        elif number == _PRIORITY:
-            metric = _U32.unpack(value)[0]
-        elif number == _OIF:
-            device = _U32.unpack(value)[0]
-        elif number == _GATEWAY:
-            gateway = text(value)
+        elif number in numbers:
+            numbers[number] = _U32.unpack(value)[0]
+        elif number in (_GATEWAY, _VIA):
+            gateway = _gateway(number, value)
+        elif number == _MULTIPATH:
+            hops = tuple(_hops(value, devices))
         elif number == _SOURCE:
             source = text(value)
         elif number == _METRICS:
-            advmss = next((_U32.unpack(one)[0] for kind_of, one in attributes(value) if kind_of == _ADVMSS), 0)
+            advmss = _U32.unpack(dict(attributes(value)).get(_ADVMSS, bytes(4)))[0]
     # IPv6 hangs a refusal on lo; for the user it has no device.
-    name = devices.name(device) if kind not in _REFUSALS else ""
-    return Route(family, prefix, table, metric, kind, name, protocol, tos, gateway, source, advmss)
+    name = devices.name(numbers[_OIF]) if kind not in _REFUSALS else ""
+    place = numbers[_TABLE], numbers[_PRIORITY]
+    return Route(family, prefix, *place, kind, name, protocol, tos, gateway, source, advmss, hops)
+
+
+def _hops(value: bytes, devices: Devices) -> Iterator[tuple[str, str]]:
+    """Gateway and device of each next hop of a route that has several."""
+    while value:
+        length, _flags, _weight, device = _HOP.unpack_from(value)
+        found = dict(attributes(value[_HOP.size : length]))
+        gateways = [_gateway(number, found[number]) for number in (_GATEWAY, _VIA) if number in found]
+        yield "".join(gateways), devices.name(device)
+        value = value[-(-length // 4) * 4 :]
+
+
+def _gateway(number: int, value: bytes) -> str:
+    """struct rtvia, of a next hop of the other family, has the number of that family before its address."""
+    return text(value[2:] if number == _VIA else value)
 
 
 def decode_all(payloads: Iterable[bytes]) -> Iterator[Route]:
@@ -154,13 +177,15 @@ def decode_all(payloads: Iterable[bytes]) -> Iterator[Route]:
             yield route if end == 24 else make((route[0], f"{text(payload[24:end])}/{payload[1]}", *tail))
 
 
-def dump(session: Session, family: int, table: int = 0, protocol: int = 0, owners: Collection[int] = ()) -> list[Route]:
-    """The routes of a family; of one table or one protocol where given (the kernel filters). No such table: none.
+def dump(
+    session: Session, family: int, table: int = 0, protocol: int = 0, owners: Collection[int] = (), kind: int = 0
+) -> list[Route]:
+    """The routes of a family; of one table, protocol or type where given (the kernel filters). No such table: none.
 
     ``owners`` are the protocol numbers of the routes that must all be there. A dump of IPv6 routes under concurrent
     change misses some and repeats others; one of IPv4 routes does not (measured, Linux 6.18).
     """
-    header = _HEADER.pack(family, 0, 0, 0, 0, protocol, 0, 0, 0)
+    header = _HEADER.pack(family, 0, 0, 0, 0, protocol, 0, kind, 0)
     body = header + (attribute(_TABLE, _U32.pack(table)) if table else b"")
     try:
         watched = Watched(_IPV6_ROUTES, lambda payload: payload[_PROTOCOL_AT] in owners) if family == IPV6 else None
@@ -202,13 +227,19 @@ class RouteTables:
         return found
 
     def check(self, plan: Plan[Route]) -> None:
-        """Refuse to replace what is not ours, to cover an address that the host needs, and IPv6 where it is off."""
+        """Refuse to replace what is not ours, to cover an address that the host needs, and IPv6 where it is off.
+
+        What ends here is asked about again where it stays: the host may have got an address or a next hop since.
+        """
         refuse_replacing(plan.edits())
         new = plan.additions() + [after for _before, after in plan.edits()]
         require_ipv6((route.line, route.device) for route in new if route.family == IPV6)
         if self._held is not None:
-            for family in sorted({route.family for route in new}):
-                refuse_covering(new, self._held(self._session, family))
+            ending = [route for route in plan.after if ends_here(route)]
+            refuse_odd("prefixes", (route.prefix for route in ending if route.kind == LOCAL))
+            asked = list(dict.fromkeys([*new, *ending]))
+            for family in sorted({route.family for route in asked}):
+                refuse_covering(asked, self._held(self._session, family))
 
     def apply(self, plan: Plan[Route]) -> None:
         """Additions, then replacements in place, then removals."""

@@ -5,20 +5,23 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 import re
 from collections.abc import Iterable, Sequence
 
 from ansible_collections.lvs.vipless.plugins.module_utils import _safety
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import host
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.apply import ALREADY, GONE, Step, send
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel.host import source_valid_mark
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.library import netlink, rtnl
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.routes import dump
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.rule_codec import HEADER, decode_all, encode, owned_by
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Message, Session, Watched
-from ansible_collections.lvs.vipless.plugins.module_utils._model.route import LOCAL
+from ansible_collections.lvs.vipless.plugins.module_utils._model.delivery import Packet
+from ansible_collections.lvs.vipless.plugins.module_utils._model.route import LOCAL, Route
 from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import Rule
+from ansible_collections.lvs.vipless.plugins.module_utils._model.rule_match import ending, longest, matches
 from ansible_collections.lvs.vipless.plugins.module_utils._model.rule_removal import moves
 from ansible_collections.lvs.vipless.plugins.module_utils._model.values import IPV4, IPV6
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Plan
@@ -68,7 +71,7 @@ class RuleList:
         return self._listed
 
     def check(self, plan: Plan[Rule]) -> None:
-        """Refuse what would end all traffic, or drop what it means to deliver."""
+        """Refuse what would end all traffic, or the controller's, or drop what it means to deliver."""
         new = plan.additions() + [after for _before, after in plan.edits()]
         if self._force or not new:
             return
@@ -77,7 +80,20 @@ class RuleList:
             where for where in tables if any(r.is_default and r.kind == LOCAL for r in dump(self._session, *where))
         }
         _safety.refuse_unselective(new, frozenset(ending))
-        _safety.refuse_bare_mark(new, source_valid_mark())
+        _safety.refuse_bare_mark(new, host.source_valid_mark())
+        for packet in (one for family in self._families for one in host.answers(self._session, family)):
+            self._refuse_ending(plan, [rule for rule in new if matches(rule, packet)], packet)
+
+    def _refuse_ending(self, plan: Plan[Rule], new: list[Rule], packet: Packet) -> None:
+        """Refuse a new rule by which a packet that must leave would go nowhere."""
+        if new:
+            gone = {*plan.removals(), *(before for before, _after in plan.edits())}
+            staying = [rule for rule in self._listed if rule.family == packet.family and rule not in gone]
+            after = sorted([*staying, *new], key=lambda rule: rule.priority)
+            _safety.refuse_ending(ending(after, packet, functools.partial(self._route, packet)), new, packet)
+
+    def _route(self, packet: Packet, table: int) -> Route | None:
+        return longest(dump(self._session, packet.family, table), packet.destination)
 
     def apply(self, plan: Plan[Rule]) -> None:
         """Additions first. The kernel cannot change a rule: its successor is added before it is deleted."""

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import addresses, sysctl
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find, run
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
 from ansible_collections.lvs.vipless.plugins.module_utils._model.managers import Files, UnitState, names, parse_units
 from ansible_collections.lvs.vipless.plugins.module_utils._model.values import FAMILIES
@@ -51,8 +50,7 @@ def units(asked: Iterable[str]) -> dict[str, UnitState]:
     if systemctl is None:
         return {}
     command = [systemctl, "show", "--property=Id,ActiveState,UnitFileState", "--", *names(asked)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, input="")
-    return parse_units(done.stdout)
+    return parse_units(run(command).stdout)
 
 
 def files() -> Files:
@@ -68,7 +66,7 @@ def files() -> Files:
 
 
 def _text(paths: Sequence[Path]) -> str:
-    return "\n".join(path.read_text(errors="replace") for path in paths if path.is_file())
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in paths if path.is_file())
 
 
 def _number(name: str) -> int:

@@ -46,7 +46,7 @@ def require_keys(named: Iterable[tuple[str, str]], read_only: bool = False) -> N
 def read(name: str) -> str | None:
     """The value of a key, its words separated by one space; None where it has none."""
     try:
-        return words((_ROOT / name).read_text(errors="replace"))
+        return words((_ROOT / name).read_text(encoding="utf-8", errors="replace"))
     except OSError as error:
         # EIO is how a key answers that was never set (net.ipv6.conf.*.stable_secret).
         if error.errno in (errno.ENOENT, errno.EIO):

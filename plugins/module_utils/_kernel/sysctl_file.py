@@ -36,7 +36,7 @@ class SysctlFile:
     def read(self) -> list[Setting]:
         """The file itself, and each setting in it; nothing where there is no file."""
         try:
-            text, found = self._path.read_text(errors="replace"), self._path.stat()
+            text, found = self._path.read_text(encoding="utf-8", errors="replace"), self._path.stat()
         except FileNotFoundError:
             return []
         itself = f"{stat.S_IMODE(found.st_mode):04o} {found.st_uid}:{found.st_gid}"

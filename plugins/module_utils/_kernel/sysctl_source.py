@@ -70,7 +70,7 @@ def _texts(paths: Iterable[Path], known: dict[Path, str] | None = None) -> Itera
             yield str(path), known[path]
             continue
         try:
-            yield str(path.resolve()), path.read_text(errors="replace")
+            yield str(path.resolve()), path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             # What cannot be read sets nothing.
             continue

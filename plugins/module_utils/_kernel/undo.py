@@ -24,7 +24,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.genl import NE
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.guard_table import GuardTable
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.ipvs import ServiceTable
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_table import MarkTable
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find, run
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
 from ansible_collections.lvs.vipless.plugins.module_utils._model import boot_lines, undo, undo_script
 from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl import RUNTIME, Setting, in_order
@@ -96,23 +96,17 @@ class Snapshot:
             self.remove()
             self._folder.mkdir(parents=True, mode=0o700)
             (self._folder / undo_script.TABLES).mkdir()
-            script.write_text(owned.script)
+            script.write_text(owned.script, encoding="utf-8")
             for table in owned.tables:
                 self._write(f"{undo_script.TABLES}/{table}", _commands(table, owned.marks))
             if owned.fwmarks[1]:
                 self._write(undo_script.SERVICES, _services(*owned.fwmarks))
-        elif script.read_text() != owned.script:
+        elif script.read_text(encoding="utf-8") != owned.script:
             reason = f"a change of other objects waits for its confirmation, {self.remaining()} seconds more."
             raise Refused("name", self._folder.name, f"{reason} Confirm it first, or wait until it is undone.")
         self._write(undo_script.ADDRESSES, dict.fromkeys([*self._read(undo_script.ADDRESSES), *_addresses(owned)]))
         self._write(undo_script.SYSCTLS, _sysctls(self._read(undo_script.SYSCTLS), owned.sysctls))
-        done = subprocess.run(
-            [_SHELL, str(script), "save", *owned.paths],
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        done = run([_SHELL, str(script), "save", *owned.paths])
         if done.returncode:
             raise ProgramFailed("what is there now could not be kept", done.returncode, done.stderr)
 
@@ -136,11 +130,11 @@ class Snapshot:
 
     def _read(self, name: str) -> list[str]:
         path = self._folder / name
-        return path.read_text().splitlines() if path.exists() else []
+        return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
     def _write(self, name: str, lines: Iterable[str]) -> None:
         fresh = self._folder / f"{name}.new"
-        fresh.write_text("".join(f"{line}\n" for line in lines))
+        fresh.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         fresh.replace(self._folder / name)
 
 
@@ -212,10 +206,7 @@ class Timer:
 
 
 def _systemd(command: list[str]) -> subprocess.CompletedProcess[str]:
-    program = _program(command[0], "systemd")
-    return subprocess.run(
-        [program, *command[1:]], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
-    )
+    return run([_program(command[0], "systemd"), *command[1:]])
 
 
 def _program(name: str, package: str) -> str:
@@ -241,7 +232,9 @@ def _addresses(owned: Owned) -> list[str]:
         found = [one for family in FAMILIES.values() for one in addresses.dump(session, family)]
     carrying = [undo.address_key(one.prefix, one.device) for one in found if one.protocol == owned.protocol]
     files = [Path(path) for path in owned.paths if Path(path).name == _ADDRESS_FILE and Path(path).exists()]
-    lines = [line for path in files for line in path.read_text().splitlines() if not line.startswith("#")]
+    lines = [
+        line for path in files for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")
+    ]
     return [*owned.addresses, *carrying, *undo.address_keys(lines)]
 
 

@@ -153,36 +153,43 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
 failed=0
+tables=
 
 # What is there already is no failure: EEXIST, as strerror(3) names it.
 by_ip() {{
     [ -r "$1" ] || return 0
     for family in -4 -6; do
-        said=$(missing "$1" | sed -n "s/^$family //p" | ip "$family" -force -batch - 2>&1 |
-            grep -v -e 'File exists' -e '^Command failed')
+        grep -q "^$family " "$1" || continue
+        said=$(lines_of "$1" | ip "$family" -force -batch - 2>&1 | grep -v -e 'File exists' -e '^Command failed')
         [ -z "$said" ] || {{ echo "$1: $said" >&2; failed=1; }}
     done
 }}
 
 # Of an address the kernel tells in words of its own, by its release, so those that are there are not asked for again.
-missing() {{
-    {{ ip -4 -oneline address show; ip -6 -oneline address show; }} | awk '
-        NR == FNR {{ there[key($3 == "inet6", $4) " " $2]; next }}
-        $2 != "address" {{ print; next }}
+lines_of() {{
+    if [ "$1" != addresses.ip ]; then
+        sed -n "s/^$family //p" "$1"
+        return
+    fi
+    ip "$family" -oneline address show | awk '
+        # A device has an IPv6 address once, whatever its length.
+        function key(prefix, device) {{ if (prefix ~ /:/) sub("/.*", "", prefix); return prefix " " device }}
+        listing {{ there[key($4, $2)]; next }}
+        $1 != family {{ next }}
         {{
             for (i = 5; i < NF; i++) if ($i == "dev") device = $(i + 1)
-            if (!(key($1 == "-6", $4) " " device in there)) print
+            if (key($4, device) in there) next
+            sub(/^-[46] /, "")
+            print
         }}
-        # A device has an IPv6 address once, whatever its length.
-        function key(is_ipv6, prefix) {{ if (is_ipv6) sub("/.*", "", prefix); return prefix }}
-    ' - "$1"
+    ' family="$family" listing=1 - listing=0 "$1"
 }}
 
 # Into a table that stands go the maps, sets, chains and elements that it lacks, and the rules of chains that lack some.
 by_nft() {{
     [ -r "$1" ] || return 0
     table=$(sed -n 's/^add table //p' "$1")
-    tables=$(nft list tables) || {{ failed=1; return; }}
+    [ -n "$tables" ] || tables=$(nft list tables && echo end) || {{ tables=; failed=1; return; }}
     if printf '%s\n' "$tables" | grep -qxF "table $table"; then
         # $table is a family and a name.
         standing=$(nft -t list table $table) || {{ failed=1; return; }}

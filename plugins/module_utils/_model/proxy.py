@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ansible_collections.lvs.vipless.plugins.module_utils._model import values
-from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import Table
+from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import Mark, Table
 
 TPROXY, REDIRECT, DELIVER = "tproxy", "redirect", "deliver"
 METHODS = (TPROXY, REDIRECT)
@@ -65,6 +65,12 @@ def target_of(chain: str) -> Target | None:
         rest.endswith(f"_{_OWN}"),
     )
     return target if target.chain == chain and _is_sound(target) else None
+
+
+def takes_own(found: Mark) -> bool:
+    """Whether packets for an address of this host itself can be among those of a mark or an entry."""
+    target = target_of(found.verdict.partition(" ")[2])
+    return target is None or target.own
 
 
 def _is_sound(target: Target) -> bool:

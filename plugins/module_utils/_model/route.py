@@ -34,6 +34,8 @@ class Route(NamedTuple):
     gateway: str = ""
     source: str = ""
     advmss: int = 0
+    hops: tuple[tuple[str, str], ...] = ()
+    """Where a route has several next hops, which this collection does not make: gateway and device of each."""
 
     @property
     def key(self) -> Hashable:
@@ -43,6 +45,11 @@ class Route(NamedTuple):
     @property
     def is_default(self) -> bool:
         return self.prefix.endswith("/0")
+
+    @property
+    def gateways(self) -> list[str]:
+        """The next hops, one or several; none where the prefix is on the link."""
+        return [gateway for gateway in (self.gateway, *(gateway for gateway, _device in self.hops)) if gateway]
 
     @property
     def line(self) -> str:
@@ -56,6 +63,8 @@ class Route(NamedTuple):
         words += ["metric", str(self.metric)] if self.metric else []
         words += ["src", self.source] if self.source else []
         words += ["advmss", str(self.advmss)] if self.advmss else []
+        for gateway, device in self.hops:
+            words += ["nexthop", *(["via", gateway] if gateway else []), "dev", device]
         return " ".join(words)
 
 

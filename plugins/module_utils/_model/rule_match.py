@@ -1,19 +1,21 @@
 # Copyright: (c) 2026, lvs.vipless contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which rule a packet that comes in goes by, in the order of fib_rules_lookup() (net/core/fib_rules.c). Pure."""
+"""Which rule a packet goes by, in the order of fib_rules_lookup() (net/core/fib_rules.c). Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
 from ansible_collections.lvs.vipless.plugins.module_utils._model.delivery import Answer, Packet
-from ansible_collections.lvs.vipless.plugins.module_utils._model.route import Route
+from ansible_collections.lvs.vipless.plugins.module_utils._model.route import OTHER_TYPES, UNICAST, Route
 from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import GOTO, REFUSALS, TO_TABLE, Rule
+from ansible_collections.lvs.vipless.plugins.module_utils._model.values import TABLES
 
 _REFUSED = frozenset(REFUSALS.values())
+_THROW = OTHER_TYPES["throw"]
 
 
 def leading(rules: Sequence[Rule], packet: Packet, answer: Answer) -> Rule | None:
@@ -41,6 +43,41 @@ def leading(rules: Sequence[Rule], packet: Packet, answer: Answer) -> Rule | Non
     return None
 
 
+def ending(rules: Sequence[Rule], packet: Packet, lookup: Callable[[int], Route | None]) -> Rule | None:
+    """The rule by which a packet that this host sends would go nowhere: it refuses it, or its table leads back to this
+    host. None where it would leave, or where that cannot be told.
+
+    ``rules`` are those of the packet's family in the kernel's order, ``lookup`` gives a table's route to where the
+    packet goes.
+    """
+    least = 0
+    for rule in rules:
+        if rule.priority < least or not _may_match(rule, packet):
+            continue
+        if rule.foreign or rule.l3mdev or rule.suppress_ifgroup is not None:
+            return None
+        if rule.action == GOTO:
+            least = rule.target if any(one.priority == rule.target for one in rules) else least
+        elif rule.action in _REFUSED:
+            return rule
+        elif rule.action == TO_TABLE:
+            route = lookup(rule.table)
+            if route is not None and route.kind != _THROW and not _suppresses(rule, route):
+                return rule if route.kind != UNICAST and rule.table != TABLES["local"] else None
+    return None
+
+
+def matches(rule: Rule, packet: Packet) -> bool:
+    """Whether a packet can go by a rule, if it gets there."""
+    return _may_match(rule, packet)
+
+
+def longest(routes: Iterable[Route], address: str) -> Route | None:
+    """The route of a table that an address goes by."""
+    fitting = [route for route in routes if not route.tos and _holds(route.prefix, address)]
+    return min(fitting, key=lambda route: (-_network(route.prefix).prefixlen, route.metric), default=None)
+
+
 def _suppresses(rule: Rule, route: Route) -> bool:
     return rule.suppress_prefixlength is not None and _network(route.prefix).prefixlen <= rule.suppress_prefixlength
 
@@ -52,7 +89,7 @@ def _may_match(rule: Rule, packet: Packet) -> bool:
 
 
 def _selects(rule: Rule, packet: Packet) -> bool:
-    """A packet that comes in has no interface to go out on, and here no type of service. Its user is root
+    """A packet has no interface to go out on yet, and here no type of service. Its user is root
     (sock_net_uid() in include/net/sock.h)."""
     return (
         (not rule.source or _holds(rule.source, packet.source))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
-from ansible_collections.lvs.vipless.plugins.module_utils._model import mark_options, values
+from ansible_collections.lvs.vipless.plugins.module_utils._model import mark_options, special, values
 
 _WITH_PORTS = ("tcp", "udp")
 """The protocols whose ports the kernel's lookup looks at."""
@@ -204,7 +204,7 @@ def _service(entry: Mapping[str, Any], label: str) -> Service:
         label=label,
         name=str(entry["name"]),
         mark=values.number(f"{label}.mark", entry["mark"], 1, values.FULL_MASK),
-        vips=[values.network(f"{label}.vips[{i}]", str(vip)) for i, vip in enumerate(entry["vips"])],
+        vips=[special.vip(f"{label}.vips[{i}]", str(vip)) for i, vip in enumerate(entry["vips"])],
         ports=list(entry.get("ports", ["any"])),
         scheduler=entry.get("scheduler", "wlc"),
         forwarding=forwarding,

@@ -51,7 +51,7 @@ line_end="
 """
 
 _PUTTING_BACK = """
-lines() { [ -z "$1" ] || printf '%s\n' "$1"; }
+lines() { [ -z "$1" ] || printf '%s\\n' "$1"; }
 compared() {
     now=$("$2" "$3") && now=$(lines "$now" | sort) && lines "$now" | comm "$1" - "before/$2$3"
 }
@@ -193,7 +193,7 @@ left() {
             lines "$found" | sed "s/^/left: $kind $family /" || echo "left: $kind $family"
         done
     done
-    printf '%s\n%s\n' "$guards" "$marks" | while read -r name; do
+    printf '%s\\n%s\\n' "$guards" "$marks" | while read -r name; do
         [ -z "$name" ] || same_table "$name" || echo "not as it was: table $name"
     done
     found=$(service_changes) || echo "not known: IPVS services"

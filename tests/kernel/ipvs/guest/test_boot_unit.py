@@ -58,9 +58,9 @@ def leftovers() -> str:
     )
 
 
-@pytest.fixture
-def made() -> Iterator[list[str]]:
-    """Everything at runtime and in files, with its unit; the state that it makes."""
+@pytest.fixture(scope="module")
+def whole() -> Iterator[list[str]]:
+    """Everything at runtime and in files, with its unit; the state that it makes. To make it takes a guest a minute."""
     sh("modprobe ip_vs")
     call("sysctl", values={"net.ipv4.vs.expire_nodest_conn": 1}, file=SYSCTLS)
     for module, options, file in WHAT:
@@ -73,6 +73,13 @@ def made() -> Iterator[list[str]]:
     call("sysctl", file=SYSCTLS, state="absent")
     # With its fallback interface, which every namespace gets.
     sh("modprobe -r ipip")
+
+
+@pytest.fixture
+def made(whole: list[str]) -> list[str]:
+    """The same, as each test that looks at it leaves it."""
+    assert state() == whole
+    return whole
 
 
 def test_is_predicted_and_then_stays() -> None:
@@ -90,69 +97,6 @@ def test_is_predicted_and_then_stays() -> None:
     assert call("boot_unit", name=NAME, state="absent") == gone
     assert sh("find /etc/systemd /etc/udev /etc | sort") == before
     assert not call("boot_unit", name=NAME, state="absent")["changed"]
-
-
-@pytest.mark.parametrize(
-    "harm",
-    [
-        "for f in -4 -6; do ip $f rule del priority 100; ip $f route flush table 100; done",
-        "nft flush ruleset; ipvsadm -C",
-        "ipvsadm -d -f 7 -r 10.0.0.11:0",
-        "ip link set tunl0 down",
-        "nft flush chain inet lvs_vipless lookups; nft flush set arp lvs_vipless vips",
-    ],
-)
-def test_the_script_adds_what_is_missing(made: list[str], harm: str) -> None:
-    sh(harm)
-    assert state() != made
-    assert sh(f"{FOLDER}/restore 2>&1") == ""
-    assert state() == made
-    assert sh(f"{FOLDER}/restore 2>&1") == ""
-    assert state() == made
-    for module, options, file in WHAT:
-        assert not call(module, check=True, **options, file=str(FOLDER / file))["changed"]
-
-
-def test_what_nftables_service_flushes_comes_back(made: list[str]) -> None:
-    for verb in ("restart", "reload", "stop"):
-        sh(f"systemctl {verb} nftables")
-        assert state() == made
-
-
-def test_what_ip_vs_forgets_comes_back(made: list[str]) -> None:
-    # The unit may still be restoring after the module was loaded for this test, and bring the services back.
-    kernel_modules.unload(clear=lambda: sh("ipvsadm -C"))
-    assert not state()[-1]
-    sh("modprobe ip_vs")
-    end = time.monotonic() + 30
-    while state() != made and time.monotonic() < end:
-        time.sleep(0.2)
-    assert state() == made
-    assert Path("/proc/sys/net/ipv4/vs/expire_nodest_conn").read_text() == "1\n"
-
-
-def test_what_networkd_deletes_stays(made: list[str]) -> None:
-    sh("systemctl restart systemd-networkd; sleep 2")
-    assert state() == made
-
-
-@pytest.mark.usefixtures("made")
-def test_the_files_go_with_the_unit() -> None:
-    gone = call("boot_unit", check=True, name=NAME, state="absent")
-    assert call("boot_unit", name=NAME, state="absent") == gone
-    assert f"remove {FOLDER}/rules.ip (0644)" in gone["changes"]
-    assert not FOLDER.exists()
-
-
-@pytest.mark.usefixtures("made")
-def test_a_failure_is_told() -> None:
-    file = FOLDER / "rules.ip"
-    with file.open("a") as stream:
-        stream.write("-4 rule add priority nonsense\n")
-    done = subprocess.run([f"{FOLDER}/restore"], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.startswith("rules.ip: ")
-    assert "nonsense" in done.stderr
 
 
 def test_what_goes_with_an_interface_comes_back_with_it() -> None:
@@ -220,4 +164,67 @@ def test_a_unit_of_others_is_refused() -> None:
             call("boot_unit", name=NAME)
     finally:
         unit.unlink()
+    assert not FOLDER.exists()
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "for f in -4 -6; do ip $f rule del priority 100; ip $f route flush table 100; done",
+        "nft flush ruleset; ipvsadm -C",
+        "ipvsadm -d -f 7 -r 10.0.0.11:0",
+        "ip link set tunl0 down",
+        "nft flush chain inet lvs_vipless lookups; nft flush set arp lvs_vipless vips",
+    ],
+)
+def test_the_script_adds_what_is_missing(made: list[str], harm: str) -> None:
+    sh(harm)
+    assert state() != made
+    assert sh(f"{FOLDER}/restore 2>&1") == ""
+    assert state() == made
+    assert sh(f"{FOLDER}/restore 2>&1") == ""
+    assert state() == made
+    for module, options, file in WHAT:
+        assert not call(module, check=True, **options, file=str(FOLDER / file))["changed"]
+
+
+def test_what_nftables_service_flushes_comes_back(made: list[str]) -> None:
+    for verb in ("restart", "reload", "stop"):
+        sh(f"systemctl {verb} nftables")
+        assert state() == made
+
+
+def test_what_ip_vs_forgets_comes_back(made: list[str]) -> None:
+    # The unit may still be restoring after the module was loaded for this test, and bring the services back.
+    kernel_modules.unload(clear=lambda: sh("ipvsadm -C"))
+    assert not state()[-1]
+    sh("modprobe ip_vs")
+    end = time.monotonic() + 30
+    while state() != made and time.monotonic() < end:
+        time.sleep(0.2)
+    assert state() == made
+    assert Path("/proc/sys/net/ipv4/vs/expire_nodest_conn").read_text() == "1\n"
+
+
+def test_what_networkd_deletes_stays(made: list[str]) -> None:
+    sh("systemctl restart systemd-networkd; sleep 2")
+    assert state() == made
+
+
+@pytest.mark.usefixtures("made")
+def test_a_failure_is_told() -> None:
+    file = FOLDER / "rules.ip"
+    with file.open("a") as stream:
+        stream.write("-4 rule add priority nonsense\n")
+    done = subprocess.run([f"{FOLDER}/restore"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("rules.ip: ")
+    assert "nonsense" in done.stderr
+
+
+@pytest.mark.usefixtures("made")
+def test_the_files_go_with_the_unit() -> None:
+    gone = call("boot_unit", check=True, name=NAME, state="absent")
+    assert call("boot_unit", name=NAME, state="absent") == gone
+    assert f"remove {FOLDER}/rules.ip (0644)" in gone["changes"]
     assert not FOLDER.exists()

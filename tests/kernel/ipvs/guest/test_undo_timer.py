@@ -177,7 +177,10 @@ def arm(timeout: int = SECONDS, **options: Any) -> dict[str, Any]:
 def test_what_nobody_confirms_is_undone(before: Callable[[], None], change: Callable[[], None]) -> None:
     before()
     expected = state()
-    assert arm() == {"changed": False, "remaining": SECONDS}
+    armed = arm()
+    # An emulated guest takes seconds to start the timer.
+    assert not armed["changed"]
+    assert SECONDS - 60 < armed["remaining"] <= SECONDS
     assert state() == expected
     change()
     assert state() != expected
