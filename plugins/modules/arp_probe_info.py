@@ -18,13 +18,9 @@ author:
 requirements:
   - pyroute2 >= 0.7.2 on the managed host
   - CAP_NET_RAW
-attributes:
-  check_mode:
-    support: full
-    description: Does the same with and without it.
-  diff_mode:
-    support: N/A
-    description: Nothing changes.
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.reader
 options:
   targets:
     description: The addresses to ask for, of both families.
@@ -60,7 +56,7 @@ EXAMPLES = r"""
 - name: Nobody has
   ansible.builtin.assert:
     that: heard | lvs.vipless.query('answers[?macs]') == []
-    fail_msg: "{{ heard | lvs.vipless.query('answers[?macs]') }}"
+    fail_msg: "{{ heard | lvs.vipless.query('answers[?macs].target') | join(', ') }} is answered for."
 """
 
 RETURN = r"""
@@ -77,13 +73,16 @@ answers:
   contains:
     target:
       description: The address.
+      returned: always
       type: str
     macs:
       description: Each MAC that answered.
+      returned: always
       type: list
       elements: str
     asked:
       description: Whether it could be asked. The interface must have an address of the family.
+      returned: always
       type: bool
 """
 

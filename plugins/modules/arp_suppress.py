@@ -25,12 +25,11 @@ requirements:
   - root, to change anything
   - nft (package nftables, 1.0.6 or newer), Linux 5.6 or newer, pyroute2 >= 0.7.2 and CAP_NET_ADMIN, to read too, for
     O(method=nftables)
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.writer
 attributes:
-  check_mode:
-    support: full
-    description: Predicts exactly what a run does and changes nothing.
   diff_mode:
-    support: full
     description: Shows each value before and after, the running kernel and the file in lines of their own.
 options:
   method:

@@ -26,12 +26,11 @@ author:
 requirements:
   - systemd on the managed host, for O(state=present)
   - root
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.writer
 attributes:
-  check_mode:
-    support: full
-    description: Predicts the changes exactly, and changes nothing.
   diff_mode:
-    support: full
     description: Shows each line of each file, and whether the unit is enabled and active.
 options:
   name:

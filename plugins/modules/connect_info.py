@@ -15,13 +15,9 @@ description:
   - Nothing is sent over the connections. Nothing changes on this host.
 author:
   - lvs.vipless contributors (@lvs-vipless)
-attributes:
-  check_mode:
-    support: full
-    description: Does the same with and without it.
-  diff_mode:
-    support: N/A
-    description: Nothing changes.
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.reader
 options:
   targets:
     description: Where to connect to.
@@ -55,7 +51,7 @@ EXAMPLES = r"""
 - name: All answered
   ansible.builtin.assert:
     that: asked | lvs.vipless.query('connections[?!connected]') == []
-    fail_msg: "{{ asked | lvs.vipless.query('connections[?!connected]') }}"
+    fail_msg: "{{ asked | lvs.vipless.query('connections[?!connected].[address, reason][]') | join(' ') }}"
 """
 
 RETURN = r"""
@@ -67,18 +63,23 @@ connections:
   contains:
     address:
       description: Its address.
+      returned: always
       type: str
     port:
       description: Its port.
+      returned: always
       type: int
     connected:
       description: Whether the connection was taken.
+      returned: always
       type: bool
     seconds:
       description: After how long, or null.
+      returned: always
       type: float
     reason:
       description: Why not, or null.
+      returned: always
       type: str
       sample: Connection refused
 """

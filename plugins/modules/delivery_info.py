@@ -20,13 +20,9 @@ author:
   - lvs.vipless contributors (@lvs-vipless)
 requirements:
   - pyroute2 >= 0.7.2 on the managed host
-attributes:
-  check_mode:
-    support: full
-    description: Does the same with and without it.
-  diff_mode:
-    support: N/A
-    description: Nothing changes.
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.reader
 options:
   packets:
     description: Many packets in one call, instead of one through the options below.
@@ -101,38 +97,48 @@ packets:
   contains:
     destination:
       description: Destination address.
+      returned: always
       type: str
     source:
       description: Source address.
+      returned: always
       type: str
     iif:
       description: Interface that the packet comes in on.
+      returned: always
       type: str
     delivered:
       description: Whether it is delivered to this host.
+      returned: always
       type: bool
     type:
       description: Type of the route that it takes, such as V(local) or V(unicast), or null where it has none.
+      returned: always
       type: str
       sample: local
     table:
       description: Table of that route.
+      returned: always
       type: str
       sample: "100"
     device:
       description: Device of that route.
+      returned: always
       type: str
       sample: lo
     gateway:
       description: Next hop of that route.
+      returned: always
       type: str
     rule:
       description:
         - The rule that led there, as O(lvs.vipless.ip_rule#module:rules) takes it, or the one that refuses the packet.
         - Null where that cannot be told, as where a rule before it has selectors that M(lvs.vipless.ip_rule) has not.
+      returned: always
       type: dict
     reason:
       description: Why it is not delivered, and what to do.
+      returned: always
       type: str
     forwards:
       description: Whether the host forwards what comes in on this interface and is not for itself.
@@ -140,6 +146,7 @@ packets:
       sample: true
     summary:
       description: All of it in a sentence.
+      returned: always
       type: str
       sample: >-
         203.0.113.10 from 198.51.100.7 on eth0 is delivered here: 'ipv4 local default dev lo table 100 proto 117' by

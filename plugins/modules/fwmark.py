@@ -23,12 +23,13 @@ author:
 requirements:
   - nft (package nftables, 1.0.6 or newer) on the managed host, and Linux 5.6 or newer
   - CAP_NET_ADMIN, to read the table too, so that check mode needs it
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.writer
+  - lvs.vipless.file.nft
+  - lvs.vipless.one_or_many
 attributes:
-  check_mode:
-    support: full
-    description: Predicts exactly what a run does and changes nothing.
   diff_mode:
-    support: full
     description: Shows the marks in scope before and after, a line each, and the table.
 options:
   marks:
@@ -113,14 +114,6 @@ options:
       - As it is if not given.
     type: list
     elements: str
-  file:
-    description:
-      - Absolute path of the file that brings these objects back at boot, in the format of C(nft --file), such as
-        C(/etc/lvs-vipless/director/marks.nft). M(lvs.vipless.boot_unit) reads it at boot.
-      - It holds what this task names and nothing else, and is removed where that is nothing, as with O(state=absent).
-        Directories below C(/etc/lvs-vipless) are made as needed.
-      - The file must not exist yet, or must have been written by this module.
-    type: str
   force:
     description:
       - Mark all the same what the controller is connected to, and special addresses, such as link-local ones.
@@ -128,13 +121,8 @@ options:
     default: false
   state:
     description: Whether packets should get the marks. For V(absent) the mark need not be given.
-    type: str
-    choices: [present, absent]
-    default: present
   purge:
     description: Also remove every mark in the table that is not listed in O(marks).
-    type: bool
-    default: false
 notes:
   - Packets are marked at priority mangle (-150). Those that this host sends itself pass prerouting only where they
     come back through the loopback device.

@@ -16,13 +16,9 @@ author:
   - lvs.vipless contributors (@lvs-vipless)
 requirements:
   - pyroute2 >= 0.7.2 on the managed host
-attributes:
-  check_mode:
-    support: full
-    description: Does the same with and without it.
-  diff_mode:
-    support: N/A
-    description: Nothing changes.
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.reader
 options:
   units:
     description: Units of systemd whose state is to be read, such as V(lvs-vipless-director.service).
@@ -52,7 +48,7 @@ EXAMPLES = r"""
 - name: Nobody undoes the rules
   ansible.builtin.assert:
     that: around | lvs.vipless.query('managers[?harmful]') == []
-    fail_msg: "{{ around | lvs.vipless.query('managers[?harmful].remedy') }}"
+    fail_msg: "{{ around | lvs.vipless.query('managers[?harmful].remedy') | join(' ') }}"
 """
 
 RETURN = r"""
@@ -99,16 +95,20 @@ managers:
   contains:
     name:
       description: Its name.
+      returned: always
       type: str
       sample: systemd-networkd
     harmful:
       description: Whether it would undo what this collection does.
+      returned: always
       type: bool
     concern:
       description: What it does.
+      returned: always
       type: str
     remedy:
       description: What to do, where it is harmful.
+      returned: always
       type: str
 """
 

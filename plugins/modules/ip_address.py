@@ -21,12 +21,17 @@ author:
 requirements:
   - pyroute2 >= 0.7.2 on the managed host
   - CAP_NET_ADMIN, to change anything
+notes:
+  - At boot the addresses come back without their owner, since C(ip) sets it from iproute2 6.3 on only. One without an
+    owner that O(file) names is therefore taken as this module's own.
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.writer
+  - lvs.vipless.file
+  - lvs.vipless.one_or_many
+  - lvs.vipless.owner
 attributes:
-  check_mode:
-    support: full
-    description: Predicts exactly what a run does and changes nothing.
   diff_mode:
-    support: full
     description: Shows the addresses in scope before and after, a line each.
 options:
   addresses:
@@ -66,33 +71,14 @@ options:
   device: *device
   scope: *scope
   protocol: *protocol
-  file:
-    description:
-      - Absolute path of the file that brings these objects back at boot, in the format of C(ip -batch), such as
-        C(/etc/lvs-vipless/realserver/addresses.ip). M(lvs.vipless.boot_unit) reads it at boot.
-      - It holds what this task names and nothing else, and is removed where that is nothing, as with O(state=absent).
-        Directories below C(/etc/lvs-vipless) are made as needed.
-      - The file must not exist yet, or must have been written by this module.
-      - At boot the addresses come back without their owner, since C(ip) sets it from iproute2 6.3 on only. One without
-        an owner that the file names is therefore taken as this module's own.
-    type: str
   state:
     description:
       - Whether the addresses should exist. V(present) takes over an address that is there, and marks it.
       - V(absent) removes only addresses that carry the protocol given; where the kernel keeps none, whatever is named.
-    type: str
-    choices: [present, absent]
-    default: present
   purge:
     description:
       - Also remove every address, of any device, that carries O(purge_protocol) and is not listed in O(addresses).
       - Where the kernel keeps no protocol, nothing is known to be ours, and nothing more is removed.
-    type: bool
-    default: false
-  purge_protocol:
-    description: The protocol number whose unlisted addresses O(purge) removes.
-    type: str
-    default: "117"
   force:
     description:
       - Skip the safety refusals. Without it the module refuses to remove the address that the controller is connected

@@ -18,13 +18,9 @@ author:
   - lvs.vipless contributors (@lvs-vipless)
 requirements:
   - pyroute2 >= 0.7.2 on the managed host
-attributes:
-  check_mode:
-    support: full
-    description: Does the same with and without it.
-  diff_mode:
-    support: N/A
-    description: Nothing changes.
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.reader
 options:
   family:
     description: Only routes of this family.

@@ -19,12 +19,14 @@ author:
 requirements:
   - pyroute2 >= 0.7.2 on the managed host
   - CAP_NET_ADMIN, to change anything
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.writer
+  - lvs.vipless.file
+  - lvs.vipless.one_or_many
+  - lvs.vipless.owner
 attributes:
-  check_mode:
-    support: full
-    description: Predicts exactly what a run does and changes nothing.
   diff_mode:
-    support: full
     description: Shows the routes in scope before and after, a line each.
 options:
   routes:
@@ -78,29 +80,12 @@ options:
   metric: *metric
   advmss: *advmss
   protocol: *protocol
-  file:
-    description:
-      - Absolute path of the file that brings these objects back at boot, in the format of C(ip -batch), such as
-        C(/etc/lvs-vipless/router/hops.ip). M(lvs.vipless.boot_unit) reads it at boot.
-      - It holds what this task names and nothing else, and is removed where that is nothing, as with O(state=absent).
-        Directories below C(/etc/lvs-vipless) are made as needed.
-      - The file must not exist yet, or must have been written by this module.
-    type: str
   state:
     description: Whether the routes should exist. V(absent) removes only routes that carry the protocol given.
-    type: str
-    choices: [present, absent]
-    default: present
   purge:
     description: >-
       Also remove every route of the types that this module makes that carries O(purge_protocol) and is not listed in
       O(routes).
-    type: bool
-    default: false
-  purge_protocol:
-    description: The protocol number whose unlisted routes O(purge) removes.
-    type: str
-    default: "117"
   force:
     description: >-
       Add routes even where they cover an address of this host, a next hop of it or the address that the controller came

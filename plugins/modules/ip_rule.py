@@ -19,12 +19,14 @@ author:
 requirements:
   - pyroute2 >= 0.7.2 on the managed host
   - CAP_NET_ADMIN, to change anything
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.writer
+  - lvs.vipless.file
+  - lvs.vipless.one_or_many
+  - lvs.vipless.owner
 attributes:
-  check_mode:
-    support: full
-    description: Predicts exactly what a run does and changes nothing.
   diff_mode:
-    support: full
     description: Shows the rules in scope before and after, a line each.
 options:
   rules:
@@ -141,27 +143,10 @@ options:
   suppress_prefixlength: *suppress_prefixlength
   suppress_ifgroup: *suppress_ifgroup
   protocol: *protocol
-  file:
-    description:
-      - Absolute path of the file that brings these objects back at boot, in the format of C(ip -batch), such as
-        C(/etc/lvs-vipless/director/rules.ip). M(lvs.vipless.boot_unit) reads it at boot.
-      - It holds what this task names and nothing else, and is removed where that is nothing, as with O(state=absent).
-        Directories below C(/etc/lvs-vipless) are made as needed.
-      - The file must not exist yet, or must have been written by this module.
-    type: str
   state:
     description: Whether the rules should exist. For V(absent) what they do need not be given, and does not count.
-    type: str
-    choices: [present, absent]
-    default: present
   purge:
     description: Also remove every rule that carries O(purge_protocol) and is not listed in O(rules).
-    type: bool
-    default: false
-  purge_protocol:
-    description: The protocol number whose unlisted rules O(purge) removes.
-    type: str
-    default: "117"
   force:
     description:
       - Skip the safety refusals. Without it the module refuses a rule without selector to a table that holds a local

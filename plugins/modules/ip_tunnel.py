@@ -24,12 +24,13 @@ author:
 requirements:
   - pyroute2 >= 0.7.2 on the managed host
   - CAP_NET_ADMIN, to change anything
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.writer
+  - lvs.vipless.file
+  - lvs.vipless.one_or_many
 attributes:
-  check_mode:
-    support: full
-    description: Predicts exactly what a run does and changes nothing.
   diff_mode:
-    support: full
     description: Shows the tunnels in scope before and after, a line each.
 options:
   tunnels:
@@ -68,23 +69,10 @@ options:
     description: The alias of the tunnels, by which they are known.
     type: str
     default: lvs.vipless
-  file:
-    description:
-      - Absolute path of the file that brings these objects back at boot, in the format of C(ip -batch), such as
-        C(/etc/lvs-vipless/realserver/tunnels.ip). M(lvs.vipless.boot_unit) reads it at boot.
-      - It holds what this task names and nothing else, and is removed where that is nothing, as with O(state=absent).
-        Directories below C(/etc/lvs-vipless) are made as needed.
-      - The file must not exist yet, or must have been written by this module.
-    type: str
   state:
     description: Whether the tunnels should be there and up. V(absent) removes only tunnels whose alias is O(owner).
-    type: str
-    choices: [present, absent]
-    default: present
   purge:
     description: Also remove every tunnel whose alias is O(owner) and that is not listed in O(tunnels).
-    type: bool
-    default: false
   force:
     description: Make IPv4 tunnels even while C(rp_filter) of C(all) is not 0.
     type: bool
@@ -116,6 +104,8 @@ EXAMPLES = r"""
 - name: No tunnel from that director any more
   lvs.vipless.ip_tunnel:
     name: director1
+    local: 10.0.0.11
+    remote: 10.0.0.2
     state: absent
 
 - name: Take what comes out, whatever way leads back

@@ -19,12 +19,11 @@ requirements:
   - pyroute2 >= 0.7.2 on the managed host
   - CAP_NET_ADMIN, to read as well
   - A kernel with ip_vs, which is loaded when it is needed, but not in check mode
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.writer
 attributes:
-  check_mode:
-    support: full
-    description: Predicts exactly what a run does and changes nothing.
   diff_mode:
-    support: full
     description: Shows timeouts and daemons before and after, a line each.
 options:
   tcp_timeout:

@@ -17,13 +17,9 @@ author:
 requirements:
   - pyroute2 >= 0.7.2 on the managed host
   - CAP_NET_ADMIN, where ip_vs is loaded
-attributes:
-  check_mode:
-    support: full
-    description: Does the same with and without it.
-  diff_mode:
-    support: N/A
-    description: Nothing changes.
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.reader
 options: {}
 """
 
@@ -59,18 +55,20 @@ config:
   type: dict
   sample: {tcp_timeout: 900, tcp_fin_timeout: 120, udp_timeout: 300, daemons: []}
 services:
-  description: The services, sorted by family, firewall mark, protocol, VIP and port.
+  description: The services with what they carried, sorted by family, firewall mark, protocol, VIP and port.
   returned: success
   type: list
   elements: dict
-  contains: &service
+  contains:
     family:
       description: V(ipv4) or V(ipv6).
+      returned: always
       type: str
     fwmark:
       description: Firewall mark, with 0x.
       returned: for a service by firewall mark
       type: str
+      sample: "0x10001"
     vip:
       description: Virtual address.
       returned: for a service by VIP
@@ -85,6 +83,7 @@ services:
       type: int
     scheduler:
       description: Name of the scheduler.
+      returned: always
       type: str
     persistent:
       description: Timeout of a persistent service, in seconds.
@@ -105,62 +104,81 @@ services:
       type: str
     destinations:
       description: The realservers, sorted by address and port.
+      returned: always
       type: list
       elements: dict
       contains:
         address:
           description: Address of the realserver.
+          returned: always
           type: str
         port:
           description: Port of the realserver.
+          returned: always
           type: int
         forwarding:
           description: V(direct), V(tunnel) or V(masquerade). Other programs can also have made V(local) and V(bypass).
+          returned: always
           type: str
         weight:
           description: Weight.
+          returned: always
           type: int
         upper_threshold:
           description: With so many connections the destination gets no new ones.
-          returned: where there is one, and so for the lower
+          returned: where there is one
           type: int
         lower_threshold:
           description: Below so many connections the destination gets new ones again.
+          returned: where there is one
           type: int
         tunnel_type:
           description: V(gue) or V(gre).
-          returned: for a tunnel that is not of type ipip, and so for what belongs to it
+          returned: for a tunnel that is not of type ipip
           type: str
         tunnel_port:
           description: UDP port of the tunnel.
+          returned: for a tunnel of type gue
           type: int
         tunnel_checksum:
           description: V(none), V(csum) or V(remcsum).
+          returned: for a tunnel that is not of type ipip
           type: str
         active_connections:
-          description: TCP and SCTP connections that are established. Only in RV(services).
+          description: TCP and SCTP connections that are established.
+          returned: always
           type: int
         inactive_connections:
-          description: All other connections, such as those of UDP. Only in RV(services).
+          description: All other connections, such as those of UDP.
+          returned: always
           type: int
         persistent_connections:
-          description: Clients that are kept at this realserver. Only in RV(services).
+          description: Clients that are kept at this realserver.
+          returned: always
           type: int
         stats:
           description: As for the service.
+          returned: always
           type: dict
     stats:
       description:
         - What was carried since the service was added, as C(connections), C(packets_in), C(packets_out), C(bytes_in)
-          and C(bytes_out), and the current rate of each, such as C(connections_per_second). Only in RV(services).
+          and C(bytes_out), and the current rate of each, such as C(connections_per_second).
         - The kernel adds up every two seconds what its processors counted.
+      returned: always
       type: dict
 configuration:
-  description: The same without what was carried, as O(lvs.vipless.ipvs_service#module:services) takes it.
+  description:
+    - The same services without what was carried, as O(lvs.vipless.ipvs_service#module:services) takes them. Each has
+      the keys of RV(services), but for C(stats) and the three counts of connections of its destinations.
   returned: success
   type: list
   elements: dict
-  contains: *service
+  sample:
+    - family: ipv4
+      fwmark: "0x10001"
+      scheduler: wlc
+      destinations: [{address: 10.0.0.11, port: 0, forwarding: direct, weight: 1}]
 """
 
 from typing import Any

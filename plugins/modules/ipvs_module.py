@@ -19,14 +19,15 @@ author:
 requirements:
   - root, to change anything
   - A kernel with ip_vs, and modprobe, for O(state=present)
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.writer
 attributes:
   check_mode:
-    support: full
     description:
       - Predicts exactly what a run does and changes nothing.
       - For O(state=absent), what uses ip_vs at that moment counts. Services that a play would have removed keep it.
   diff_mode:
-    support: full
     description: Shows the lines of both files, and the modules in the running kernel.
 options:
   name:

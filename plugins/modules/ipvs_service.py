@@ -24,12 +24,13 @@ requirements:
   - pyroute2 >= 0.7.2 on the managed host
   - CAP_NET_ADMIN, to read as well
   - A kernel with ip_vs, which is loaded when it is needed, but not in check mode
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.writer
+  - lvs.vipless.file.ipvsadm
+  - lvs.vipless.one_or_many
 attributes:
-  check_mode:
-    support: full
-    description: Predicts exactly what a run does and changes nothing.
   diff_mode:
-    support: full
     description: Shows the services and destinations in scope before and after, a line each.
 options:
   services:
@@ -160,26 +161,13 @@ options:
   flags: *flags
   persistence_engine: *persistence_engine
   destinations: *destinations
-  file:
-    description:
-      - Absolute path of the file that brings these objects back at boot, in the format of C(ipvsadm --restore), such as
-        C(/etc/lvs-vipless/director/services.ipvs). M(lvs.vipless.boot_unit) reads it at boot.
-      - It holds what this task names and nothing else, and is removed where that is nothing, as with O(state=absent).
-        Directories below C(/etc/lvs-vipless) are made as needed.
-      - The file must not exist yet, or must have been written by this module.
-    type: str
   state:
     description: Whether the services should exist. V(absent) removes them with all their destinations.
-    type: str
-    choices: [present, absent]
-    default: present
   purge:
     description:
       - Also remove every service that is not listed in O(services), with its destinations.
       - As services do not tell whose they are, this takes all services of the network namespace, of both families,
         whoever made them, unless O(purge_fwmarks) narrows it.
-    type: bool
-    default: false
   purge_fwmarks:
     description:
       - As V(MARK/MASK). O(purge) removes only services by a firewall mark that has MARK in the bits of MASK, such as

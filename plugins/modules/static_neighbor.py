@@ -20,12 +20,14 @@ author:
 requirements:
   - pyroute2 >= 0.7.2 on the managed host, and Linux 5.2 or newer, which keeps the owner of an entry
   - CAP_NET_ADMIN, to change anything
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.writer
+  - lvs.vipless.file
+  - lvs.vipless.one_or_many
+  - lvs.vipless.owner
 attributes:
-  check_mode:
-    support: full
-    description: Predicts exactly what a run does and changes nothing.
   diff_mode:
-    support: full
     description: Shows the entries in scope before and after, a line each.
 options:
   neighbors:
@@ -74,27 +76,10 @@ options:
   mac: *mac
   proxy: *proxy
   protocol: *protocol
-  file:
-    description:
-      - Absolute path of the file that brings these objects back at boot, in the format of C(ip -batch), such as
-        C(/etc/lvs-vipless/router/neighbors.ip). M(lvs.vipless.boot_unit) reads it at boot.
-      - It holds what this task names and nothing else, and is removed where that is nothing, as with O(state=absent).
-        Directories below C(/etc/lvs-vipless) are made as needed.
-      - The file must not exist yet, or must have been written by this module.
-    type: str
   state:
     description: Whether the entries should exist. V(absent) removes only entries that carry the protocol given.
-    type: str
-    choices: [present, absent]
-    default: present
   purge:
     description: Also remove every entry that carries O(purge_protocol) and is not listed in O(neighbors).
-    type: bool
-    default: false
-  purge_protocol:
-    description: The protocol number whose unlisted entries O(purge) removes.
-    type: str
-    default: "117"
   force:
     description:
       - Give the next hop of a default route, or the controller, another MAC all the same than the one that it answers

@@ -18,15 +18,16 @@ author:
   - lvs.vipless contributors (@lvs-vipless)
 requirements:
   - root, to change anything
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.writer
 attributes:
   check_mode:
-    support: full
     description:
       - Predicts exactly what a run does and changes nothing. A value that the kernel refuses is found by a run alone.
       - A key below C(net.ipv4.vs) does not exist before the kernel module ip_vs is loaded. Until then its default
         counts as its value. A key of an interface that does not exist has the value of C(default) until then.
   diff_mode:
-    support: full
     description: Shows each value before and after, the running kernel and the file in lines of their own.
 options:
   values:
@@ -89,18 +90,22 @@ overridden:
   contains:
     key:
       description: The key.
+      returned: always
       type: str
       sample: net.ipv4.conf.all.rp_filter
     value:
       description: The value that O(values) gives it.
+      returned: always
       type: str
       sample: "0"
     file:
       description: The other file.
+      returned: always
       type: str
       sample: /etc/sysctl.d/99-hardening.conf
     file_value:
       description: Its value there, or null where the file only keeps the key from being set (C(-key) without a value).
+      returned: always
       type: str
       sample: "1"
 """

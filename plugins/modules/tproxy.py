@@ -28,12 +28,13 @@ author:
 requirements:
   - nft (package nftables, 1.0.6 or newer) on the managed host, and Linux 5.10 or newer
   - CAP_NET_ADMIN, to read the table too, so that check mode needs it
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.writer
+  - lvs.vipless.file.nft
+  - lvs.vipless.one_or_many
 attributes:
-  check_mode:
-    support: full
-    description: Predicts exactly what a run does and changes nothing.
   diff_mode:
-    support: full
     description: Shows the entries in scope before and after, a line each, and the table.
 options:
   method:
@@ -155,16 +156,8 @@ options:
     description: Name of the table. A table of this name that holds anything else is refused, not taken over.
     type: str
     default: lvs_tproxy
-  file:
-    description:
-      - Absolute path of the file that brings these objects back at boot, in the format of C(nft --file), such as
-        C(/etc/lvs-vipless/proxy/tproxy.nft). M(lvs.vipless.boot_unit) reads it at boot.
-      - It holds what this task names and nothing else, and is removed where that is nothing, as with O(state=absent).
-    type: str
   purge:
     description: With O(entries), remove every other entry of the table. An empty list then removes the table.
-    type: bool
-    default: false
   force:
     description:
       - Take all the same what the controller is connected to.
@@ -172,9 +165,6 @@ options:
     default: false
   state:
     description: V(absent) needs the VIPs and ports of an entry alone, with its sources and interfaces, if any.
-    type: str
-    choices: [present, absent]
-    default: present
 seealso:
   - module: lvs.vipless.ip_rule
   - module: lvs.vipless.ip_local_route

@@ -27,13 +27,18 @@ requirements:
   - systemd on the managed host
   - ip, and of nft and ipvsadm what the options need
   - root
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.writer
 attributes:
   check_mode:
-    support: full
     description: Changes nothing, and tells of a timer that is there.
   diff_mode:
     support: none
     description: There is nothing to compare.
+  idempotent:
+    support: partial
+    description: Never reports a change. With O(state=armed) a second run begins the time anew.
 options:
   name:
     description: Name of the timer. One name is one change that is undone as a whole.

@@ -21,12 +21,11 @@ author:
 requirements:
   - nft (package nftables, 1.0.6 or newer) on the managed host, and Linux 5.6 or newer
   - CAP_NET_ADMIN, to read the table too, so that check mode needs it
+extends_documentation_fragment:
+  - lvs.vipless.attributes
+  - lvs.vipless.attributes.writer
 attributes:
-  check_mode:
-    support: full
-    description: Predicts exactly what a run does and changes nothing.
   diff_mode:
-    support: full
     description: Shows the VIPs before and after, a line each, and the table.
 options:
   vips:

@@ -11,6 +11,7 @@ from environment import CHECKOUT
 from tools import Tools
 
 MODULES = sorted(path.stem for path in CHECKOUT.glob("plugins/modules/*.py"))
+ROLES = sorted(path.parents[1].name for path in CHECKOUT.glob("roles/*/meta/argument_specs.yml"))
 PLAYBOOKS = sorted(path.stem for path in CHECKOUT.glob("playbooks/*.yml"))
 
 
@@ -27,6 +28,15 @@ def test_module_documentation(tools: Tools, installed: Path, module: str) -> Non
     assert documented["return"]
 
 
+def test_role_documentation(tools: Tools, installed: Path) -> None:
+    command = ["ansible-doc", "--type", "role", "--json", *(f"lvs.vipless.{role}" for role in ROLES)]
+    shown = tools.run(command, CHECKOUT, ANSIBLE_COLLECTIONS_PATH=str(installed.parents[2]))
+    warnings, documentation = shown.split("{\n", 1)
+    assert not warnings
+    documented = json.loads("{" + documentation)
+    assert sorted(documented) == [f"lvs.vipless.{role}" for role in ROLES]
+
+
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_playbook_is_called_by_its_full_name(tools: Tools, installed: Path, playbook: str) -> None:
     command = ["ansible-playbook", "--inventory", "director1,", "--syntax-check", f"lvs.vipless.{playbook}"]
@@ -38,7 +48,10 @@ def test_installed_files(installed: Path) -> None:
     """An operator gets what runs and what explains it, and nothing that a developer's tool left behind."""
     listed = json.loads((installed / "FILES.json").read_text())["files"]
     files = [parts for entry in listed if (parts := Path(entry["name"]).parts)]
-    code, text = {"meta", "playbooks", "plugins", "roles", "tests"}, {"CHANGELOG.md", "LICENSE", "README.md", "docs"}
+    code, text = {"meta", "playbooks", "plugins", "roles", "tests"}, {"LICENSE", "docs"}
+    text |= {
+        f"{name}.md" for name in ("CHANGELOG", "CODE_OF_CONDUCT", "CONTRIBUTING", "MAINTAINERS", "README", "SECURITY")
+    }
     assert {parts[0] for parts in files} <= code | text | {"changelogs", "requirements.txt"}
     assert {parts[1] for parts in files if parts[0] == "tests" and len(parts) > 1} <= {"config.yml", "sanity"}
     assert not [parts for parts in files if any(part.startswith((".", "__pycache__")) for part in parts)]

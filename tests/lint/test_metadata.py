@@ -16,6 +16,10 @@ from tools import Tools
 
 GALAXY = yaml.safe_load((CHECKOUT / "galaxy.yml").read_text())
 ROLES = sorted(path.parent for path in CHECKOUT.glob("roles/*/meta"))
+CALLERS = [
+    *sorted(str(path.relative_to(CHECKOUT)) for path in CHECKOUT.glob(".github/workflows/*.yml")),
+    *(".pre-commit-config.yaml", "CONTRIBUTING.md", "README.md", "docs/releasing.md"),
+]
 HEADINGS = ["Example", "In", "Out", "Idempotent, check mode", "Roll-back"]
 
 
@@ -68,6 +72,26 @@ def test_execution_environment_needs_what_is_shipped(tools: Tools, installed: Pa
     (python,) = re.findall(r"^python:\n((?:- .*\n)+)", told, re.MULTILINE)
     wanted = [line for line in (CHECKOUT / "requirements.txt").read_text().splitlines() if not line.startswith("#")]
     assert [line.split("#")[0].strip(" -'") for line in python.splitlines()] == wanted
+
+
+def commands(text: str) -> list[list[str]]:
+    """Return the arguments of each call of tests/run in a text."""
+    return [found.split() for found in re.findall(r"(?<![\w/])tests/run((?:[ ][^\s`#]+)*)", text)]
+
+
+@pytest.mark.parametrize("name", CALLERS)
+def test_called_tests_are_there(name: str) -> None:
+    """Contributors, pre-commit and forges call what exists. Words in capitals stand for names."""
+    text = (CHECKOUT / name).read_text()
+    paths = [word.removeprefix("--ignore=") for call in commands(text) for word in call if "tests/" in word]
+    assert not [path for path in paths if not re.search("[A-Z]{3}", path) and not (CHECKOUT / path).exists()]
+    assert all((CHECKOUT / path).exists() for path in re.findall(r"\]\(([\w./-]+)\)", text))
+
+
+def test_all_that_calls_tests_is_looked_at() -> None:
+    calling = {str(path.relative_to(CHECKOUT)) for path in CHECKOUT.glob(".github/workflows/*")}
+    assert calling <= set(CALLERS)
+    assert len([call for name in CALLERS for call in commands((CHECKOUT / name).read_text())]) > len(CALLERS)
 
 
 def test_role_readme_tells_what_an_operator_asks(role: Path) -> None:

@@ -22,6 +22,16 @@ LINTERS = {
     "yamllint": ["yamllint", "--strict", "."],
     "ansible-lint": ["ansible-lint"],
     "changelog": ["antsibull-changelog", "lint"],
+    "licences": ["reuse", "lint"],
+    "spelling": ["codespell"],
+    "documentation": [
+        "antsibull-docs",
+        "lint-collection-docs",
+        "--plugin-docs",
+        "--validate-collection-refs",
+        "all",
+        ".",
+    ],
 }
 
 

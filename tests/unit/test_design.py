@@ -8,7 +8,7 @@ import io
 import os
 import re
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -109,19 +109,33 @@ def load(path: Path) -> Any:
 
 
 def documents_of(module: Path) -> dict[str, Any]:
-    """Return a module's DOCUMENTATION, EXAMPLES and RETURN, parsed."""
+    """Return a module's DOCUMENTATION with its fragments, EXAMPLES and RETURN, parsed."""
     values = {
         ast.unparse(node.targets[0]): ast.literal_eval(node.value)
         for node in tree_of(module).body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in DOCUMENTS
     }
-    return {name: yaml.safe_load(text) for name, text in values.items()}
+    documents = {name: yaml.safe_load(text) for name, text in values.items()}
+    for name in documents["DOCUMENTATION"]["extends_documentation_fragment"]:
+        for part, given in fragment(name).items():
+            if part in {"options", "attributes"}:
+                own = documents["DOCUMENTATION"].setdefault(part, {})
+                own |= {key: value | own.get(key, {}) for key, value in given.items()}
+    return documents
+
+
+def fragment(name: str) -> dict[str, Any]:
+    """Return what lvs.vipless.FILE or lvs.vipless.FILE.PART adds, as Ansible finds it."""
+    _namespace, _name, file, *part = name.split(".")
+    documentation = importlib.import_module(f"{PACKAGE}.doc_fragments.{file}").ModuleDocFragment
+    found: dict[str, Any] = yaml.safe_load(getattr(documentation, (part or ["documentation"])[0].upper()))
+    return found
 
 
 def own_files() -> Iterator[Path]:
     """Yield the project's text files, without what tools leave in a working tree and without the licence."""
     for directory, below, names in os.walk(CHECKOUT):
-        below[:] = [name for name in below if name == ".ci" or not name.startswith((".", "__"))]
+        below[:] = [name for name in below if name in {".ci", ".github"} or not name.startswith((".", "__"))]
         paths = (Path(directory) / name for name in names)
         yield from (path for path in paths if path.suffix in TEXT and path.name != "LICENSE")
 
@@ -153,7 +167,9 @@ def test_functions_are_short_and_typed(path: Path) -> None:
 @each(*SOURCES)
 def test_licence_stands_in_every_file_with_code(path: Path) -> None:
     text = path.read_text()
+    # REUSE-IgnoreStart
     assert not text or "# SPDX-License-Identifier: GPL-3.0-or-later\n" in text
+    # REUSE-IgnoreEnd
 
 
 @each(*(path for path in SOURCES if not path.is_relative_to(KERNEL)))
@@ -207,11 +223,50 @@ def test_module_says_what_it_promises(path: Path) -> None:
     documents = documents_of(path)
     described = documents["DOCUMENTATION"]
     assert described["module"] == path.stem
-    for promise in ("check_mode", "diff_mode"):
+    for promise in ("action_group", "check_mode", "diff_mode", "idempotent", "platform"):
         assert described["attributes"][promise]["support"] in {"full", "partial", "none", "N/A"}
         assert described["attributes"][promise]["description"]
     assert any(f"lvs.vipless.{path.stem}" in task for task in documents["EXAMPLES"])
     assert documents["RETURN"]
+
+
+@each(*MODULES)
+def test_every_value_says_when_it_comes(path: Path) -> None:
+    def silent(values: dict[str, Any], within: str) -> Iterator[str]:
+        for name, value in values.items():
+            if not value.get("returned"):
+                yield within + name
+            yield from silent(value.get("contains", {}), f"{within}{name}.")
+
+    assert not list(silent(documents_of(path)["RETURN"], ""))
+
+
+@each(*MODULES)
+def test_options_are_explained_once(path: Path) -> None:
+    """What several modules take in the same words comes from a fragment."""
+    spec = importlib.import_module(f"{PACKAGE}.modules.{path.stem}").SPEC.options
+    fragments = documents_of(path)["DOCUMENTATION"]["extends_documentation_fragment"]
+    wanted = {
+        "one_or_many": {"state", "purge", "file"} <= set(spec),
+        "file": {"state", "purge", "file"} <= set(spec),
+        "owner": "purge_protocol" in spec,
+    }
+    assert {name for name, there in wanted.items() if there} == {name.split(".")[2] for name in fragments} - {
+        "attributes"
+    }
+
+
+@each(*MODULES)
+def test_documentation_is_that_of_the_specification(path: Path) -> None:
+    spec = importlib.import_module(f"{PACKAGE}.modules.{path.stem}").SPEC.options
+    told = documents_of(path)["DOCUMENTATION"]["options"]
+    assert {name: shape(option) for name, option in told.items()} == {n: shape(option) for n, option in spec.items()}
+
+
+def shape(option: Mapping[str, Any]) -> list[Any]:
+    """What documentation and specification both say of an option."""
+    told = [option.get(key) for key in ("type", "elements", "default")]
+    return [*told, bool(option.get("required")), sorted(option.get("choices", ()))]
 
 
 @each(*MODULES)
@@ -277,6 +332,30 @@ def test_role_defaults_are_those_of_its_specification(path: Path) -> None:
     assert yaml.safe_dump(defaults) == yaml.safe_dump(specified)
     # Any other variable would reach into another role's, or be one that nobody can read about.
     assert not [name for name in options if not name.startswith(f"{path.name}_")]
+
+
+@each(*ROLES)
+def test_entry_points_have_a_version_and_lead_on(path: Path) -> None:
+    for name, entry in load(path / "meta" / "argument_specs.yml")["argument_specs"].items():
+        assert entry["version_added"], name
+        assert entry["seealso"], name
+        # ansible-core ended attributes of roles with 2.20: what they would say stands in the description.
+        assert "attributes" not in entry, name
+        assert re.search("[Cc]hange(s|d) nothing", " ".join(entry["description"])), name
+
+
+@each(*ROLES)
+def test_values_are_marked_as_values(path: Path) -> None:
+    text = (path / "meta" / "argument_specs.yml").read_text()
+    entry_points = yaml.safe_load(text)["argument_specs"].values()
+    values = {choice for entry in entry_points for choice in choices_of(entry["options"])} | {"true", "false"}
+    assert not set(re.findall(r"C\(([^()]*)\)", text)) & values
+
+
+def choices_of(options: dict[str, Any]) -> Iterator[str]:
+    for option in options.values():
+        yield from map(str, option.get("choices", ()))
+        yield from choices_of(option.get("options", {}))
 
 
 def test_sanity_ignores_have_reasons() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.lvs.vipless.plugins.module_utils._model import ipvs, ipvs_options, ipvs_report
 from ansible_collections.lvs.vipless.plugins.module_utils._model.ipvs import Destination, Entry, Service, ServiceId
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Plan, make_plan
+from ansible_collections.lvs.vipless.plugins.modules import ipvs_info
 
 V4, V6 = 2, 10
 MARK = ServiceId(V4, fwmark=0x10001)
@@ -151,3 +154,29 @@ def test_report_is_what_the_module_takes_and_the_counters() -> None:
         "persistent_connections": 0,
         "stats": {"connections": 3},
     }
+
+
+def test_documentation_of_the_reader_has_each_value() -> None:
+    """ipvs_info, of all kinds together: what comes is documented, and what is documented comes."""
+    counted = ipvs_report.Counters({"connections": 3})
+    tunnel = Destination(WEB, "::1", 80, 2, 4, 9, 7, tunnel_type=1, tunnel_port=6080, tunnel_flags=0)
+    plain = Destination(WEB, "::2", 80, 0, 1)
+    listed = [
+        ipvs_report.Listed(Service(WEB, "mh", 60, "64", ipvs.FLAGS["mh-port"], "sip"), counted, [(tunnel, counted)]),
+        ipvs_report.Listed(Service(MARK, "wlc"), counted, [(plain, counted)]),
+    ]
+    services = [ipvs_report.report(one) for one in listed]
+    documented = yaml.safe_load(ipvs_info.RETURN)["services"]["contains"]
+    assert not list(untrue(documented, services))
+    assert not list(untrue(documented["destinations"]["contains"], [one["destinations"][0] for one in services]))
+
+
+def untrue(documented: dict[str, Any], returned: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield what is undocumented, what never comes, and what is said always to come and does not."""
+    yield from set().union(*returned) ^ documented.keys()
+    yield from (
+        name
+        for name, value in documented.items()
+        for one in returned
+        if value["returned"] == "always" and name not in one
+    )
