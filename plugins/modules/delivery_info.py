@@ -142,6 +142,7 @@ packets:
       type: str
     forwards:
       description: Whether the host forwards what comes in on this interface and is not for itself.
+      returned: always
       type: bool
       sample: true
     summary:

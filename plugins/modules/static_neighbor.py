@@ -122,7 +122,7 @@ EXAMPLES = r"""
 
 - name: The next hop of the default route gets another MAC, as its successor has it
   lvs.vipless.static_neighbor:
-    address: 10.0.0.1
+    address: 10.0.0.254
     device: eth0
     mac: "02:00:5e:10:00:01"
     force: true
