@@ -5,22 +5,19 @@
 
 from __future__ import annotations
 
-_FILE = r"""
+
+class ModuleDocFragment:
+    """The file that keeps objects over a reboot."""
+
+    DOCUMENTATION = r"""
 options:
   file:
     description:
-      - Absolute path of the file that brings these objects back at boot, in the format of C(TOOL).
-        M(lvs.vipless.boot_unit) reads it at boot, and tells by which name in which directory.
+      - Absolute path of the file that brings these objects back at boot, in the format of the program that makes such
+        objects (C(ip -batch), C(nft --file) or C(ipvsadm --restore)). M(lvs.vipless.boot_unit) reads it at boot, and
+        tells by which name in which directory.
       - It holds what this task names and nothing else, and is removed where that is nothing, as with O(state=absent).
         Directories below C(/etc/lvs-vipless) are made as needed.
       - The file must not exist yet, or must have been written by this module.
     type: str
 """
-
-
-class ModuleDocFragment:
-    """One for each tool that reads the file."""
-
-    DOCUMENTATION = _FILE.replace("TOOL", "ip -batch")
-    NFT = _FILE.replace("TOOL", "nft --file")
-    IPVSADM = _FILE.replace("TOOL", "ipvsadm --restore")

@@ -26,7 +26,7 @@ requirements:
 extends_documentation_fragment:
   - lvs.vipless.attributes
   - lvs.vipless.attributes.writer
-  - lvs.vipless.file.nft
+  - lvs.vipless.file
   - lvs.vipless.one_or_many
 attributes:
   diff_mode:

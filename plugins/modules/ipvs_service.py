@@ -27,7 +27,7 @@ requirements:
 extends_documentation_fragment:
   - lvs.vipless.attributes
   - lvs.vipless.attributes.writer
-  - lvs.vipless.file.ipvsadm
+  - lvs.vipless.file
   - lvs.vipless.one_or_many
 attributes:
   diff_mode:
