@@ -75,7 +75,7 @@ def refuse_hiding(vips: Sequence[str], held: Callable[[], Iterable[Held]] | None
 def refuse_odd(option: str, prefixes: Iterable[str]) -> None:
     """Raise Refused where one of the prefixes, or addresses, lies where no VIP can be."""
     for prefix in prefixes:
-        what = special.meaning(ipaddress.ip_network(prefix))
+        what = special.meaning_of(prefix)
         if what:
             raise Refused(option, prefix, f"it is {what}.", override=_FORCE)
 

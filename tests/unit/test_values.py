@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
-from ansible_collections.lvs.vipless.plugins.module_utils._model import values
+from ansible_collections.lvs.vipless.plugins.module_utils._model import special, values
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,15 @@ def test_refusals_name_option_and_value(check: Callable[[str, Any], Any], value:
     with pytest.raises(BadInput) as caught:
         check("x", value)
     assert str(caught.value).startswith(message)
+
+
+def test_texts_of_special_prefixes_are_known_by_their_beginning() -> None:
+    for prefix, what in special.PREFIXES.items():
+        network = ipaddress.ip_network(prefix)
+        for address in {network[0], network[1 % network.num_addresses], network[-1]}:
+            assert special.meaning_of(str(address)) == what
+        assert special.meaning_of(prefix) == what
+    assert not any(map(special.meaning_of, ("0.0.0.0/0", "::/0", "10.0.0.1", "128.0.0.0/1", "2001:db8::1", "1::")))
 
 
 def test_names_of_tables_and_protocols() -> None:

@@ -237,7 +237,7 @@ class RouteTables:
         if self._held is not None:
             ending = [route for route in plan.after if ends_here(route)]
             refuse_odd("prefixes", (route.prefix for route in ending if route.kind == LOCAL))
-            asked = list(dict.fromkeys([*new, *ending]))
+            asked = [*ending, *(route for route in new if not ends_here(route))]
             for family in sorted({route.family for route in asked}):
                 refuse_covering(asked, self._held(self._session, family))
 

@@ -25,6 +25,15 @@ PREFIXES = {
 _PREFIXES = [(ipaddress.ip_network(prefix), what) for prefix, what in PREFIXES.items()]
 
 
+_BEGINNINGS = (*(f"{first}." for first in (0, 127, 169, *range(224, 240), 255)), ":", "0:", "fe", "ff")
+"""How the texts of all of these begin: of ten thousand VIPs few have to be looked at closer."""
+
+
+def meaning_of(prefix: str) -> str:
+    """The same for a prefix or an address in the text that this collection gives it."""
+    return meaning(ipaddress.ip_network(prefix)) if prefix.startswith(_BEGINNINGS) else ""
+
+
 def meaning(found: Network) -> str:
     """What a prefix is that cannot hold a VIP; nothing where it can."""
     for prefix, what in _PREFIXES:
@@ -36,7 +45,7 @@ def meaning(found: Network) -> str:
 def vip(option: str, text: str) -> Network:
     """A VIP, or a prefix of VIPs. Raise BadInput for what is none."""
     found = network(option, text)
-    what = meaning(found)
+    what = meaning_of(str(found))
     if what:
         raise BadInput(option, text, f"is {what}, which cannot be a VIP.")
     return found
