@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._model import special
-from ansible_collections.lvs.vipless.plugins.module_utils._model.connection import Connection, takes
-from ansible_collections.lvs.vipless.plugins.module_utils._model.delivery import Packet
-from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import Mark
-from ansible_collections.lvs.vipless.plugins.module_utils._model.neighbor import Neighbor
 from ansible_collections.lvs.vipless.plugins.module_utils._model.route import UNICAST, Route
-from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import MAIN_PRIORITY, REFUSALS, Rule
-from ansible_collections.lvs.vipless.plugins.module_utils._model.values import IPV4, PROTOCOLS, TABLES
+from ansible_collections.lvs.vipless.plugins.module_utils._model.values import PROTOCOLS, TABLES
+
+if TYPE_CHECKING:
+    # A type alone: what every task imports is compiled anew on the host.
+    from ansible_collections.lvs.vipless.plugins.module_utils._model.neighbor import Neighbor
 
 _FORCE = "force: true"
 
@@ -87,46 +86,3 @@ def refuse_other_macs(edits: Iterable[tuple[Neighbor, Neighbor]], held: Iterable
         if wanted.address in needed and learned.mac != wanted.mac:
             reason = f"it is {needed[wanted.address]}, which answers with {learned.mac}."
             raise Refused("mac", wanted.mac, f"of {wanted.address} on {wanted.device}, {reason}", override=_FORCE)
-
-
-def refuse_taking(marks: Iterable[Mark], connection: Connection | None) -> None:
-    """Raise Refused where a mark would be that of the controller's own packets: what takes them ends the connection."""
-    for mark in marks:
-        if connection and takes(mark, connection):
-            where = f"port {connection.server_port} of {connection.server}"
-            reason = f"the controller is connected to {where}, and its packets are among these."
-            raise Refused("vips", mark.line, reason, override=_FORCE)
-
-
-def refuse_unselective(rules: Iterable[Rule], tables_with_default: frozenset[tuple[int, int]]) -> None:
-    """A rule that ends every packet, or takes it to a table with a local default, takes the host off the network."""
-    for rule in rules:
-        if rule.selects and not rule.inverted:
-            continue
-        # Where routes of length 0 are suppressed, the default is the first that does not count.
-        if (rule.family, rule.table) in tables_with_default and rule.suppress_prefixlength is None:
-            reason = f"it takes every packet to table {rule.table}, where a local default route ends it."
-            raise Refused("table", rule.line, reason, override=_FORCE)
-        if rule.priority < MAIN_PRIORITY and (rule.action in REFUSALS.values() or rule.target > MAIN_PRIORITY):
-            verb = "takes every packet past" if rule.target else "ends every packet before"
-            reason = f"it {verb} the rule for table main, at priority {MAIN_PRIORITY}."
-            raise Refused("action", rule.line, reason, override=_FORCE)
-
-
-def refuse_ending(found: Rule | None, new: Sequence[Rule], packet: Packet) -> None:
-    """Raise Refused where a new rule is the one by which an answer of this host goes nowhere."""
-    if found in new and found is not None:
-        does = "takes them to a table whose route ends here" if found.table else "ends them"
-        reason = f"what this host sends from {packet.source} to {packet.destination} goes by it, and it {does}."
-        raise Refused("priority", found.line, reason, override=_FORCE)
-
-
-def refuse_bare_mark(rules: Iterable[Rule], interfaces: Sequence[str]) -> None:
-    """With src_valid_mark the reverse lookup of a marked packet finds the local default, and the packet is dropped."""
-    for rule in rules:
-        if interfaces and rule.family == IPV4 and rule.mark is not None and not rule.iif:
-            reason = (
-                f"src_valid_mark is 1 on {', '.join(interfaces)}, so packets that this rule delivers are dropped "
-                "without a word. Give the rule an iif, one rule for each interface."
-            )
-            raise Refused("fwmark", rule.line, reason, override=_FORCE)

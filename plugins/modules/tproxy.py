@@ -274,7 +274,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._argspec import Argume
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_file import boot_file
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel.host import protected_connection
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.controller import protected_connection
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_table import Entry, MarkTable, complete
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.proxy_content import ProxyContent
 from ansible_collections.lvs.vipless.plugins.module_utils._model import mark_options, proxy, proxy_options, values

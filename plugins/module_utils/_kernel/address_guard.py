@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import addresses, host, sysctl
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.controller import connected
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
 from ansible_collections.lvs.vipless.plugins.module_utils._model.address import KERNEL_PROTOCOLS, Address, by_network
 from ansible_collections.lvs.vipless.plugins.module_utils._model.connection import holds
@@ -37,7 +38,7 @@ def _refuse_the_kernels(edited: Iterable[Address]) -> None:
 
 
 def _refuse_arrival(removed: Iterable[Address]) -> None:
-    arrival = host.connected()
+    arrival = connected()
     for old in removed:
         if arrival and old.address == arrival.server:
             raise Refused(

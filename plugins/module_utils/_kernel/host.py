@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import addresses, routes
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.controller import connected
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
-from ansible_collections.lvs.vipless.plugins.module_utils._model import connection
 from ansible_collections.lvs.vipless.plugins.module_utils._model.address import UNOWNED, Address
-from ansible_collections.lvs.vipless.plugins.module_utils._model.connection import Connection
-from ansible_collections.lvs.vipless.plugins.module_utils._model.delivery import Packet
 from ansible_collections.lvs.vipless.plugins.module_utils._model.route import UNICAST, Route
 from ansible_collections.lvs.vipless.plugins.module_utils._model.values import (
     FAMILIES,
@@ -51,17 +48,6 @@ def next_hops(session: Session, family: int, of_default: bool = False) -> list[H
     ]
 
 
-def answers(session: Session, family: int) -> list[Packet]:
-    """What must leave this host: answers to the controller, or, where none is known, packets of its addresses to the
-    next hops of default routes."""
-    found = connected()
-    if found and found.answer.family == family:
-        return [found.answer]
-    own = [one.address for one in addresses.dump(session, family) if _is_own(one)]
-    hops = next_hops(session, family, of_default=True)
-    return [Packet(family, hop.address, address, "lo", 0, 0, 0, 0) for hop in hops for address in own]
-
-
 def lives_by(session: Session) -> list[Held]:
     """The neighbours without which nothing leaves: next hops of default routes, and the controller."""
     hops = [hop for family in FAMILIES.values() for hop in next_hops(session, family, of_default=True)]
@@ -79,11 +65,6 @@ def protected_addresses(force: bool) -> Callable[[], list[Held]] | None:
     return None if force else answering
 
 
-def protected_connection(force: bool) -> Connection | None:
-    """The controller's connection; None where the user forces a change, or there is none."""
-    return None if force else connected()
-
-
 def answering() -> list[Held]:
     """Where others reach this host itself: the addresses of its networks, and the one the controller is connected to.
 
@@ -91,40 +72,18 @@ def answering() -> list[Held]:
     """
     with Session(read_only=True) as session:
         there = [one for family in FAMILIES.values() for one in addresses.dump(session, family)]
-    found = [Held(one.address, f"an address of {one.device}", one.device) for one in there if _is_own(one)]
+    found = [Held(one.address, f"an address of {one.device}", one.device) for one in there if is_own(one)]
     way_in = connected()
     return [*found, *([Held(way_in.server, "the address the controller is connected to", "")] if way_in else [])]
 
 
-def _is_own(found: Address) -> bool:
+def is_own(found: Address) -> bool:
     is_owned = found.protocol not in OTHERS_PROTOCOLS and found.protocol != UNOWNED
     return found.device != "lo" and not is_owned and found.network.num_addresses > 1
 
 
 def _named(route: Route) -> str:
     return route.prefix + (f" in table {route.table}" if route.table != TABLES["main"] else "")
-
-
-def connected() -> Connection | None:
-    """The ssh session that runs this module, if one does and its ends have addresses."""
-    return connection.parse(_ssh_connection())
-
-
-def _ssh_connection() -> list[str]:
-    """Client address and port, server address and port. sudo drops the variable; an ancestor still has it."""
-    pid = os.getpid()
-    while pid > 1:
-        try:
-            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-            parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
-        except OSError:
-            return []
-        for entry in environment:
-            name, _equals, value = entry.partition(b"=")
-            if name == b"SSH_CONNECTION" and value:
-                return value.decode(errors="replace").split()
-        pid = int(parent)
-    return []
 
 
 def source_valid_mark() -> list[str]:

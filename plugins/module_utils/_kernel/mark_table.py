@@ -16,8 +16,8 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_content i
 from ansible_collections.lvs.vipless.plugins.module_utils._model.connection import Connection
 from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import Mark, Table
 from ansible_collections.lvs.vipless.plugins.module_utils._model.mark_overlap import overlap
+from ansible_collections.lvs.vipless.plugins.module_utils._model.taking import refuse_taking
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Plan
-from ansible_collections.lvs.vipless.plugins.module_utils._safety import refuse_taking
 
 Entry = Union[Mark, Table]
 

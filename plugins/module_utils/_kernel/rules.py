@@ -10,14 +10,14 @@ import platform
 import re
 from collections.abc import Iterable, Sequence
 
-from ansible_collections.lvs.vipless.plugins.module_utils import _safety
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel import host
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import answers, host
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.apply import ALREADY, GONE, Step, send
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.library import netlink, rtnl
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.routes import dump
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.rule_codec import HEADER, decode_all, encode, owned_by
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Message, Session, Watched
+from ansible_collections.lvs.vipless.plugins.module_utils._model import rule_safety
 from ansible_collections.lvs.vipless.plugins.module_utils._model.delivery import Packet
 from ansible_collections.lvs.vipless.plugins.module_utils._model.route import LOCAL, Route
 from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import Rule
@@ -79,9 +79,9 @@ class RuleList:
         ending = {
             where for where in tables if any(r.is_default and r.kind == LOCAL for r in dump(self._session, *where))
         }
-        _safety.refuse_unselective(new, frozenset(ending))
-        _safety.refuse_bare_mark(new, host.source_valid_mark())
-        for packet in (one for family in self._families for one in host.answers(self._session, family)):
+        rule_safety.refuse_unselective(new, frozenset(ending))
+        rule_safety.refuse_bare_mark(new, host.source_valid_mark())
+        for packet in (one for family in self._families for one in answers.answers(self._session, family)):
             self._refuse_ending(plan, [rule for rule in new if matches(rule, packet)], packet)
 
     def _refuse_ending(self, plan: Plan[Rule], new: list[Rule], packet: Packet) -> None:
@@ -90,7 +90,7 @@ class RuleList:
             gone = {*plan.removals(), *(before for before, _after in plan.edits())}
             staying = [rule for rule in self._listed if rule.family == packet.family and rule not in gone]
             after = sorted([*staying, *new], key=lambda rule: rule.priority)
-            _safety.refuse_ending(ending(after, packet, functools.partial(self._route, packet)), new, packet)
+            rule_safety.refuse_ending(ending(after, packet, functools.partial(self._route, packet)), new, packet)
 
     def _route(self, packet: Packet, table: int) -> Route | None:
         return longest(dump(self._session, packet.family, table), packet.destination)

@@ -1,21 +1,12 @@
 # Copyright: (c) 2026, lvs.vipless contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's own connection to this host, and what would take it away."""
+"""The controller's own connection to this host."""
 
 from __future__ import annotations
 
 import ipaddress
 from typing import NamedTuple
-
-from ansible_collections.lvs.vipless.plugins.module_utils._model.delivery import Packet
-from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import ANY, Mark
-from ansible_collections.lvs.vipless.plugins.module_utils._model.proxy import takes_own
-from ansible_collections.lvs.vipless.plugins.module_utils._model.values import IPV4, IPV6, TRANSPORTS
-
-_TCP = "tcp"
-_LOCALLY = "lo"
-"""The interface that rules see of a packet which this host itself sends (fib_rules(7), ip-rule(8): iif lo)."""
 
 
 class Connection(NamedTuple):
@@ -26,13 +17,6 @@ class Connection(NamedTuple):
     server: str
     server_port: int
 
-    @property
-    def answer(self) -> Packet:
-        """What this host sends back."""
-        family = IPV6 if ":" in self.client else IPV4
-        ports = self.server_port, self.client_port
-        return Packet(family, self.client, self.server, _LOCALLY, 0, TRANSPORTS[_TCP], *ports)
-
 
 def parse(words: list[str]) -> Connection | None:
     """From the words of SSH_CONNECTION. None where they name no addresses: sshd writes UNKNOWN for what is no socket
@@ -41,19 +25,6 @@ def parse(words: list[str]) -> Connection | None:
         return Connection(_plain(words[0]), int(words[1]), _plain(words[2]), int(words[3]))
     except (IndexError, ValueError):
         return None
-
-
-def takes(mark: Mark, found: Connection) -> bool:
-    """Whether what comes in of a connection is among the packets of a mark, if it comes in by the mark's interface."""
-    protocol, _slash, span = mark.port.partition("/")
-    low, _dash, high = (span or "0-65535").partition("-")
-    return (
-        (takes_own(mark) if mark.verdict else bool(mark.mark))
-        and protocol in {ANY, _TCP}
-        and int(low) <= found.server_port <= int(high or low)
-        and holds(mark.vip, found.server)
-        and (not mark.source or holds(mark.source, found.client))
-    )
 
 
 def holds(prefix: str, address: str) -> bool:
