@@ -20,8 +20,8 @@ TESTS = Path(__file__).resolve().parent
 # Tests and module code import the collection by its full name, as Ansible does.
 sys.path.insert(0, str(environment.link_collection()))
 
-# A busy machine is slow, which says nothing about the code. LVS_PROFILE=nightly looks at ten times as many examples.
-hypothesis.settings.register_profile("ci", deadline=None, max_examples=100)
+# A busy machine is slow, which says nothing about the code. LVS_PROFILE=nightly looks at many times as many examples.
+hypothesis.settings.register_profile("ci", deadline=None, max_examples=60)
 hypothesis.settings.register_profile("nightly", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile(os.environ.get("LVS_PROFILE", "ci"))
 
