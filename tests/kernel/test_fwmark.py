@@ -817,18 +817,34 @@ def as_line(element: str) -> str:
     return f"ip{words[0]} {vip} {what}{source}{iif} mark {'/'.join([mark, *mask])}"
 
 
+@pytest.mark.parametrize("leaving", ["0x10002", "0x2/0xff", "0x10000/0x10000"])
+@pytest.mark.parametrize("saved_before", [False, True])
+def test_marks_leave_as_connections_begin_to_be_saved(netns: Namespace, leaving: str, saved_before: bool) -> None:
+    """What was saved of them meanwhile leads to a chain that goes."""
+    both = [{"vips": ["203.0.113.10"], "ports": ["tcp/80"], "mark": mark} for mark in ("0x10001", leaving)]
+    both[1]["vips"] = ["203.0.113.11"]
+    netns.call("fwmark", marks=both, purge=True, new_connections=saved_before)
+    predicted = netns.call("fwmark", check=True, marks=both[:1], purge=True, new_connections=True)
+    assert netns.call("fwmark", marks=both[:1], purge=True, new_connections=True) == predicted
+    left = netns.run("nft", "list", "table", "inet", "lvs_vipless")
+    netns.run("nft", "delete", "table", "inet", "lvs_vipless")
+    netns.call("fwmark", marks=both[:1], purge=True, new_connections=True)
+    assert left == netns.run("nft", "list", "table", "inet", "lvs_vipless")
+
+
 def test_any_state_follows_any_other_in_one_run(netns: Namespace) -> None:
     netns.run("nft", "-f", "-", stdin=FOREIGN)
     foreign = others(netns)
 
     @given(lists_of_marks(), TABLES, lists_of_marks(), TABLES)
     def converges(
-        start: list[dict[str, Any]], its: dict[str, Any], wanted: list[dict[str, Any]], table: dict[str, Any]
+        first: list[dict[str, Any]], its: dict[str, Any], second: list[dict[str, Any]], table: dict[str, Any]
     ) -> None:
         # A mark of an interface is nothing for hook output alone, which tests/unit refuses.
-        for entries, options in ((start, its), (wanted, table)):
-            if options.get("hooks") == ["output"]:
-                entries[:] = [entry for entry in entries if "iif" not in entry]
+        start, wanted = (
+            [entry for entry in entries if options.get("hooks") != ["output"] or "iif" not in entry]
+            for entries, options in ((first, its), (second, table))
+        )
         netns.call("fwmark", marks=start, purge=True, **its)
         before = whole(netns)
         assert shown(netns) == {as_shown(entry) for entry in start}

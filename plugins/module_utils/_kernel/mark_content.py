@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -134,20 +134,27 @@ class Content:
             yield from self._hooked(hook, rules.HOOKS[hook], rules.entrance(hook, bool(shape.macs)))
 
     def narrowing(self, wide: Shape, narrow: Shape) -> Iterator[Step]:
-        """Lookups in the maps that are needed and no more maps, where what was made has more."""
+        """Lookups in the maps that are needed, and no more maps and saved marks, where what was made has more."""
         if wide.lookups() != narrow.lookups():
             yield "flush chain", rules.LOOKUPS
             for text, _rule in narrow.lookups():
                 yield "add rule", f"{rules.LOOKUPS} {text}"
         for name in sorted(wide.maps - narrow.maps - self.maps):
             yield "delete map", name
+        # What was there before goes in clearing().
+        made = {
+            mask: {mark: chain for mark, chain in saved.items() if mark not in self.saved.get(mask, {})}
+            for mask, saved in wide.saved.items()
+            if mask in narrow.saved or mask not in self.saved
+        }
+        yield from _forgetting(made, narrow)
 
     def clearing(self, shape: Shape) -> Iterator[Step]:
         """What can go once nothing leads to it."""
         for hook in rules.HOOKS:
             if hook in self.chains and hook not in shape.hooks:
                 yield "delete chain", hook
-        yield from self._forgetting(shape)
+        yield from _forgetting(self.saved, shape)
         yield from self._removing(shape)
         for name in self.chains:
             if name not in shape.chains and name not in rules.HOOKS and name != rules.LOOKUPS:
@@ -174,13 +181,6 @@ class Content:
             yield "delete set", rules.MACS
         elif gone := (self.macs or set()) - shape.macs:
             yield "delete element", f"{rules.MACS} {{ {', '.join(sorted(gone))} }}"
-
-    def _forgetting(self, shape: Shape) -> Iterator[Step]:
-        for mask, found in self.saved.items():
-            if mask not in shape.saved:
-                yield "delete map", rules.saved_map(mask)
-            elif gone := sorted(found.keys() - shape.saved[mask].keys()):
-                yield "delete element", f"{rules.saved_map(mask)} {{ {', '.join(map(hex, gone))} }}"
 
     def _saving(self, shape: Shape) -> Iterator[Step]:
         for mask, wanted in shape.saved.items():
@@ -240,6 +240,15 @@ class Content:
             self.marks.append(mark)
             self.uses[name, layout.target(mark)] += 1
         return ""
+
+
+def _forgetting(saved: Mapping[int, Mapping[int, str]], shape: Shape) -> Iterator[Step]:
+    """Saved marks that are not needed: nothing may lead to a chain that is to go."""
+    for mask, found in saved.items():
+        if mask not in shape.saved:
+            yield "delete map", rules.saved_map(mask)
+        elif gone := sorted(found.keys() - shape.saved[mask].keys()):
+            yield "delete element", f"{rules.saved_map(mask)} {{ {', '.join(map(hex, gone))} }}"
 
 
 def _is_sound(found: Sequence[layout.Expression], mark: int, mask: int, save: bool) -> bool:

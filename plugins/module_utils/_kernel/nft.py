@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,9 +16,6 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.privilege impo
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find, run
 
 Json = dict[str, Any]
-
-_ATTEMPTS = 3
-_PAUSE_SECONDS = 0.1
 
 
 def listing(family: str, table: str) -> list[Json] | None:
@@ -47,15 +43,8 @@ class Transactions:
 
     def carry_out(self, subject: str, lines: Sequence[str]) -> None:
         """Carry out every line or, where one fails, none of them. Many elements in lines of nft's own language take two
-        thirds of the time that JSON takes.
-
-        What is refused is tried again: a kernel that is starved of time answers EBUSY to what it takes a moment later.
-        """
+        thirds of the time that JSON takes."""
         code, stderr = self._run("\n".join(lines) + "\n")
-        for _attempt in range(_ATTEMPTS - 1):
-            if code:
-                time.sleep(_PAUSE_SECONDS)
-                code, stderr = self._run("\n".join(lines) + "\n")
         if code:
             raise ProgramFailed(f"nft refused the changes to {subject}, and none was made", code, stderr)
 
