@@ -26,6 +26,10 @@ class BadInput(LvsError):
         super().__init__(f"{subject} {reason}", option=option)
 
 
+FORCE = "force: true"
+"""The option of every module that does what it would refuse."""
+
+
 class Refused(LvsError):
     """The input is valid, but on this host it would cut traffic or the controller off."""
 

@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import Refused
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import FORCE, Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._model import special
 from ansible_collections.lvs.vipless.plugins.module_utils._model.route import UNICAST, Route
 from ansible_collections.lvs.vipless.plugins.module_utils._model.values import PROTOCOLS, TABLES
@@ -17,8 +17,6 @@ from ansible_collections.lvs.vipless.plugins.module_utils._model.values import P
 if TYPE_CHECKING:
     # A type alone: what every task imports is compiled anew on the host.
     from ansible_collections.lvs.vipless.plugins.module_utils._model.neighbor import Neighbor
-
-_FORCE = "force: true"
 
 
 class Held(NamedTuple):
@@ -49,7 +47,7 @@ def refuse_covering(routes: Iterable[Route], held: Sequence[Held]) -> None:
 def refuse_holding(option: str, prefixes: Iterable[str], held: Iterable[Held]) -> None:
     """Raise Refused where one of the prefixes, or addresses, holds what the host needs."""
     for prefix, item in _holding(prefixes, held):
-        raise Refused(option, prefix, f"it holds {item.address}, {item.what}.", override=_FORCE)
+        raise Refused(option, prefix, f"it holds {item.address}, {item.what}.", override=FORCE)
 
 
 def _holding(prefixes: Iterable[str], held: Iterable[Held]) -> Iterator[tuple[str, Held]]:
@@ -74,9 +72,9 @@ def refuse_hiding(vips: Sequence[str], held: Callable[[], Iterable[Held]] | None
 def refuse_odd(option: str, prefixes: Iterable[str]) -> None:
     """Raise Refused where one of the prefixes, or addresses, lies where no VIP can be."""
     for prefix in prefixes:
-        what = special.meaning_of(prefix)
+        what = special.meaning(prefix)
         if what:
-            raise Refused(option, prefix, f"it is {what}.", override=_FORCE)
+            raise Refused(option, prefix, f"it is {what}.", override=FORCE)
 
 
 def refuse_other_macs(edits: Iterable[tuple[Neighbor, Neighbor]], held: Iterable[Held]) -> None:
@@ -85,4 +83,4 @@ def refuse_other_macs(edits: Iterable[tuple[Neighbor, Neighbor]], held: Iterable
     for learned, wanted in edits:
         if wanted.address in needed and learned.mac != wanted.mac:
             reason = f"it is {needed[wanted.address]}, which answers with {learned.mac}."
-            raise Refused("mac", wanted.mac, f"of {wanted.address} on {wanted.device}, {reason}", override=_FORCE)
+            raise Refused("mac", wanted.mac, f"of {wanted.address} on {wanted.device}, {reason}", override=FORCE)

@@ -28,16 +28,43 @@ def packet(to: str, protocol: str, port: int = 0, *, fragment: int = 0, options:
         payload = struct.pack("!BBHI", number, 0, fragment, 7) + payload
         number = _FRAGMENT
     if options:
-        payload = struct.pack("!BBBB", number, 0, 1, 4) + bytes(4) + payload
+        payload = _options(number) + payload
         number = _DESTINATION_OPTIONS
-    return struct.pack("!IHBB", 6 << 28, len(payload), number, 64) + source.packed + address.packed + payload
+    return _ipv6(number, source.packed + address.packed, payload)
+
+
+def hiding_fragments(to: str, port: int, content: bytes) -> list[bytes]:
+    """A UDP datagram over IPv6 behind two headers of options, cut between them: neither fragment tells what it is."""
+    addresses = b"".join(ipaddress.ip_address(one).packed for one in (_CLIENTS[6], to))
+    length, udp = 8 + len(content), PROTOCOLS["udp"]
+    datagram = struct.pack("!4H", 1024, port, length, 0) + content
+    counted = addresses + struct.pack("!IxxxB", length, udp) + datagram
+    datagram = datagram[:6] + _checksum(counted) + datagram[8:]
+    parts = (_options(_DESTINATION_OPTIONS), _options(udp) + datagram)
+    heads = (struct.pack("!BBHI", _DESTINATION_OPTIONS, 0, place, 7) for place in (1, len(parts[0])))
+    return [_ipv6(_FRAGMENT, addresses, head + part) for head, part in zip(heads, parts, strict=True)]
+
+
+def _options(following: int) -> bytes:
+    """A header of destination options that holds padding (RFC 8200, 4.2 and 4.6)."""
+    return struct.pack("!BBBB", following, 0, 1, 4) + bytes(4)
+
+
+def _ipv6(number: int, addresses: bytes, payload: bytes) -> bytes:
+    return struct.pack("!IHBB", 6 << 28, len(payload), number, 64) + addresses + payload
 
 
 def _ipv4(number: int, fragment: int, addresses: bytes) -> bytes:
     header = struct.pack("!BBHHHBBH", 0x45, 0, 52, 7, fragment // 8, 64, number, 0) + addresses
-    total = sum(struct.unpack("!10H", header))
+    return header[:10] + _checksum(header) + header[12:]
+
+
+def _checksum(data: bytes) -> bytes:
+    """RFC 1071."""
+    words = data + bytes(len(data) % 2)
+    total = sum(struct.unpack(f"!{len(words) // 2}H", words))
     total = (total >> 16) + (total & 0xFFFF)
-    return header[:10] + struct.pack("!H", ~(total + (total >> 16)) & 0xFFFF) + header[12:]
+    return struct.pack("!H", ~(total + (total >> 16)) & 0xFFFF)
 
 
 class Wire:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +16,7 @@ import yaml
 import environment
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from namespace import Namespace, require_root
-from role_play import state
+from role_play import ansible_playbook, state
 
 MODULES = {path.stem: path for path in sorted(environment.CHECKOUT.glob("plugins/modules/*.py"))}
 # What these modules say where the machine of the tests lacks what no network namespace can give. Virtual machines run
@@ -121,16 +119,11 @@ def play(
     tasks.append({"ansible.builtin.copy": {**content, "dest": str(told)}, "check_mode": False, "diff": False})
     book = folder / "play.yml"
     book.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "--check", "--connection", "local", str(book)]
-    variables = json.dumps({"ansible_python_interpreter": sys.executable})
-    hosts = ["--inventory", "localhost,director2", "--extra-vars", variables]
-    paths = {"ANSIBLE_COLLECTIONS_PATH": str(environment.link_collection())}
-    done = subprocess.run(
-        ["ip", "netns", "exec", netns.name, *command, *hosts],
-        env={**os.environ, **paths, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
+    done = ansible_playbook(
+        *("--check", "--connection", "local", "--inventory", "localhost,director2"),
+        *("--extra-vars", json.dumps({"ansible_python_interpreter": sys.executable}), str(book)),
+        before=["ip", "netns", "exec", netns.name],
+        ANSIBLE_PIPELINING="1",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return dict(zip(known, json.loads(told.read_text()), strict=True))

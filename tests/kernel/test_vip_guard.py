@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Refused
+from frames import hiding_fragments, wire
 from namespace import Namespace
 from traffic import connect, serving
 
@@ -74,41 +74,24 @@ def test_fragments_whose_headers_go_on_in_the_next_one_are_refused(netns: Namesp
     """What each holds is unknown, and so is what it does not hold."""
     vip, port = PLACES[1], 514
     netns.ip(f"route add local {vip} dev lo table local")
-    with Namespace() as client:
-        connect(netns, client)
-        with netns.entered(), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as daemon:
-            daemon.bind(("::", port))
-            daemon.settimeout(2)
-            send_fragments(client, vip, port)
-            assert daemon.recv(16) == b"hello"
-            netns.call("vip_guard", **GOOD)
-            send_fragments(client, vip, port)
-            with pytest.raises(TimeoutError):
-                daemon.recv(16)
-            # Marked, they are IPVS's.
-            netns.call("fwmark", vips=[vip], ports=["any"], mark="0x10001")
-            send_fragments(client, vip, port)
-            assert daemon.recv(16) == b"hello"
+    with wire(netns) as way, netns.entered(), socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as daemon:
+        daemon.bind(("::", port))
+        daemon.settimeout(2)
 
+        def send() -> None:
+            for fragment in hiding_fragments(vip, port, b"hello"):
+                way.send(fragment)
 
-def send_fragments(client: Namespace, vip: str, port: int) -> None:
-    """A datagram behind two headers of options (RFC 8200, 4.6), cut between them."""
-    destination_options, udp, fragment = 60, 17, 44
-    source = client.ip_json("-6 address show scope global")[0]["addr_info"][0]["local"]
-    addresses = b"".join(socket.inet_pton(socket.AF_INET6, one) for one in (source, vip))
-    datagram = struct.pack("!4H", 5000, port, 13, 0) + b"hello"
-    words = addresses + struct.pack("!IxxxB", len(datagram), udp) + datagram + b"\0"
-    total = sum(struct.unpack(f"!{len(words) // 2}H", words))
-    total = (total & 0xFFFF) + (total >> 16)
-    checksum = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
-    datagram = datagram[:6] + struct.pack("!H", checksum) + datagram[8:]
-    # Each header: what follows, its length, and padding (PadN of four bytes).
-    first, second = (bytes([following, 0, 1, 4, 0, 0, 0, 0]) for following in (destination_options, udp))
-    with client.entered(), socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
-        for place, (content, more) in enumerate(((first, 1), (second + datagram, 0))):
-            head = struct.pack("!BBHI", destination_options, 0, place * len(first) | more, 7)
-            packet = struct.pack("!IHBB", 6 << 28, len(head + content), fragment, 64) + addresses + head + content
-            raw.sendto(packet, (vip, 0))
+        send()
+        assert daemon.recv(16) == b"hello"
+        netns.call("vip_guard", **GOOD)
+        send()
+        with pytest.raises(TimeoutError):
+            daemon.recv(16)
+        # Marked, they are IPVS's.
+        netns.call("fwmark", vips=[vip], ports=["any"], mark="0x10001")
+        send()
+        assert daemon.recv(16) == b"hello"
 
 
 def test_each_option_alone_is_a_change(netns: Namespace) -> None:

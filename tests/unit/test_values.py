@@ -55,9 +55,9 @@ def test_texts_of_special_prefixes_are_known_by_their_beginning() -> None:
     for prefix, what in special.PREFIXES.items():
         network = ipaddress.ip_network(prefix)
         for address in {network[0], network[1 % network.num_addresses], network[-1]}:
-            assert special.meaning_of(str(address)) == what
-        assert special.meaning_of(prefix) == what
-    assert not any(map(special.meaning_of, ("0.0.0.0/0", "::/0", "10.0.0.1", "128.0.0.0/1", "2001:db8::1", "1::")))
+            assert special.meaning(str(address)) == what
+        assert special.meaning(prefix) == what
+    assert not any(map(special.meaning, ("0.0.0.0/0", "::/0", "10.0.0.1", "128.0.0.0/1", "2001:db8::1", "1::")))
 
 
 def test_names_of_tables_and_protocols() -> None:

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import Refused
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import FORCE, Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import addresses, host, sysctl
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.controller import connected
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
 from ansible_collections.lvs.vipless.plugins.module_utils._model.address import KERNEL_PROTOCOLS, Address, by_network
-from ansible_collections.lvs.vipless.plugins.module_utils._model.connection import holds
 from ansible_collections.lvs.vipless.plugins.module_utils._model.route import LOCAL, Route
-from ansible_collections.lvs.vipless.plugins.module_utils._model.values import IPV4, TABLES
+from ansible_collections.lvs.vipless.plugins.module_utils._model.values import IPV4, TABLES, holds
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Plan
 from ansible_collections.lvs.vipless.plugins.module_utils._safety import refuse_covering, refuse_holding
-
-_OVERRIDE = "force: true"
 
 
 def guard(session: Session, plan: Plan[Address]) -> None:
@@ -34,16 +31,14 @@ def guard(session: Session, plan: Plan[Address]) -> None:
 def _refuse_the_kernels(edited: Iterable[Address]) -> None:
     for old in edited:
         if old.protocol in KERNEL_PROTOCOLS:
-            raise Refused("prefixes", old.prefix, f"the kernel itself put it on {old.device}.", override=_OVERRIDE)
+            raise Refused("prefixes", old.prefix, f"the kernel itself put it on {old.device}.", override=FORCE)
 
 
 def _refuse_arrival(removed: Iterable[Address]) -> None:
     arrival = connected()
     for old in removed:
         if arrival and old.address == arrival.server:
-            raise Refused(
-                "prefixes", old.prefix, "the controller is connected to it, and it would go.", override=_OVERRIDE
-            )
+            raise Refused("prefixes", old.prefix, "the controller is connected to it, and it would go.", override=FORCE)
 
 
 def _refuse_taking_along(session: Session, removed: list[Address], plan: Plan[Address]) -> None:
@@ -58,7 +53,7 @@ def _refuse_taking_along(session: Session, removed: list[Address], plan: Plan[Ad
         if lost and not _promotes(old.device):
             names = ", ".join(other.prefix for other in lost[:3]) + (f" and {len(lost) - 3} more" if lost[3:] else "")
             reason = f"{names} would go with it, because promote_secondaries is 0 on {old.device}. Set that to 1 first."
-            raise Refused("prefixes", old.prefix, reason, override=_OVERRIDE)
+            raise Refused("prefixes", old.prefix, reason, override=FORCE)
 
 
 def _promotes(device: str) -> bool:
@@ -71,14 +66,16 @@ def _refuse_covering(session: Session, family: int, added: list[Address]) -> Non
     others = {item.address: item.what for item in held if not item.device}
     for new in added:
         if new.address in others:
-            raise Refused("prefixes", new.prefix, f"it is {others[new.address]}.", override=_OVERRIDE)
+            raise Refused("prefixes", new.prefix, f"it is {others[new.address]}.", override=FORCE)
     networks = [new for new in added if new.network.num_addresses > 1]
     refuse_covering([_local(new) for new in networks if new.device == "lo"], held)
+    far = host.controller()
+    there = addresses.dump(session, family) if far and networks else []
     for new in networks:
         # Of the other networks of the device, one may have the controller in it already.
-        nearby = [str(one.network) for one in addresses.dump(session, family) if one.device == new.device]
-        far = [item for item in host.controller() if not any(holds(network, item.address) for network in nearby)]
-        refuse_holding("prefixes", [str(new.network)], far)
+        nearby = [one for one in there if one.device == new.device]
+        if not any(holds(str(one.network), item.address) for one in nearby for item in far):
+            refuse_holding("prefixes", [str(new.network)], far)
 
 
 def _local(new: Address) -> Route:

@@ -27,10 +27,10 @@ _SOLICITATION = struct.Struct("!BBHI16sBB6s")
 _NS, _NA = 135, 136
 _SIOCGIFHWADDR = 0x8927
 _REPEATS = 2
+"""A frame may be lost; who answers, answers both times."""
 _AT_ONCE = 100
 """A packet socket's buffer takes 256 frames, of others' too (net.core.rmem_default): what is asked is read at once."""
 _PAUSE_SECONDS = 0.02
-"""A frame may be lost; who answers, answers both times."""
 
 
 class Link:

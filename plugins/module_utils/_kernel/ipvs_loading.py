@@ -94,7 +94,7 @@ class Modules:
         """What this name loads at boot and nobody uses: ip_vs with the schedulers, each before what it needs."""
         ours = self._paths[0]
         others = (path for folder in MODULES_LOAD for path in Path(folder).glob("*.conf") if path != ours)
-        if not ours.exists() or any(CORE in words(path) for path in others):
+        if not ours.exists() or any(CORE in _words(path) for path in others):
             return []
         end = time.monotonic() + _PATIENCE_SECONDS
         # A service that was removed lets go of its scheduler a moment later.
@@ -103,7 +103,7 @@ class Modules:
         return names or []
 
 
-def words(path: Path) -> list[str]:
+def _words(path: Path) -> list[str]:
     """Those of a file; none where it cannot be read, such as a link to one that is not there (modules-load.d(5))."""
     try:
         return path.read_text(encoding="utf-8", errors="replace").split()

@@ -18,10 +18,8 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.routes import 
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.rule_codec import HEADER, decode_all, encode, owned_by
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Message, Session, Watched
 from ansible_collections.lvs.vipless.plugins.module_utils._model import rule_safety
-from ansible_collections.lvs.vipless.plugins.module_utils._model.delivery import Packet
-from ansible_collections.lvs.vipless.plugins.module_utils._model.route import LOCAL, Route
+from ansible_collections.lvs.vipless.plugins.module_utils._model.route import LOCAL
 from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import Rule
-from ansible_collections.lvs.vipless.plugins.module_utils._model.rule_match import ending, longest, matches
 from ansible_collections.lvs.vipless.plugins.module_utils._model.rule_removal import moves
 from ansible_collections.lvs.vipless.plugins.module_utils._model.values import IPV4, IPV6
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Plan
@@ -76,24 +74,14 @@ class RuleList:
         if self._force or not new:
             return
         tables = {(rule.family, rule.table) for rule in new if rule.table}
-        ending = {
-            where for where in tables if any(r.is_default and r.kind == LOCAL for r in dump(self._session, *where))
-        }
+        routes_of = functools.cache(functools.partial(dump, self._session))
+        ending = {where for where in tables if any(r.is_default and r.kind == LOCAL for r in routes_of(*where))}
         rule_safety.refuse_unselective(new, frozenset(ending))
         rule_safety.refuse_bare_mark(new, host.source_valid_mark())
+        gone = {*plan.removals(), *(before for before, _after in plan.edits())}
+        after = sorted([*(rule for rule in self._listed if rule not in gone), *new], key=lambda rule: rule.priority)
         for packet in (one for family in self._families for one in answers.answers(self._session, family)):
-            self._refuse_ending(plan, [rule for rule in new if matches(rule, packet)], packet)
-
-    def _refuse_ending(self, plan: Plan[Rule], new: list[Rule], packet: Packet) -> None:
-        """Refuse a new rule by which a packet that must leave would go nowhere."""
-        if new:
-            gone = {*plan.removals(), *(before for before, _after in plan.edits())}
-            staying = [rule for rule in self._listed if rule.family == packet.family and rule not in gone]
-            after = sorted([*staying, *new], key=lambda rule: rule.priority)
-            rule_safety.refuse_ending(ending(after, packet, functools.partial(self._route, packet)), new, packet)
-
-    def _route(self, packet: Packet, table: int) -> Route | None:
-        return longest(dump(self._session, packet.family, table), packet.destination)
+            rule_safety.refuse_ending(after, new, packet, routes_of)
 
     def apply(self, plan: Plan[Rule]) -> None:
         """Additions first. The kernel cannot change a rule: its successor is added before it is deleted."""

@@ -9,7 +9,7 @@ import errno
 import struct
 from collections.abc import Iterable
 
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import Refused
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import FORCE, Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import inet
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.apply import GONE, Step, send
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.library import netlink, rtnl
@@ -84,7 +84,7 @@ class TunnelLinks:
                 "interface's own counts, so that what comes out of the tunnel would be dropped. Set it to 0; then each "
                 "interface's own value counts."
             )
-            raise Refused("name", carrying[0], reason, override="force: true")
+            raise Refused("name", carrying[0], reason, override=FORCE)
 
     def apply(self, plan: Plan[Tunnel]) -> None:
         """Additions, then their owner and state with the edits, then removals. What has the ends of a new one goes in

@@ -27,10 +27,6 @@ def parse(words: list[str]) -> Connection | None:
         return None
 
 
-def holds(prefix: str, address: str) -> bool:
-    return ipaddress.ip_address(address) in ipaddress.ip_network(prefix)
-
-
 def _plain(text: str) -> str:
     """An address without its zone. A socket of IPv6 shows an IPv4 peer as one within ::ffff:0:0/96."""
     found = ipaddress.ip_address(text.partition("%")[0])

@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ansible_collections.lvs.vipless.plugins.module_utils._model.delivery import Answer, Packet
 from ansible_collections.lvs.vipless.plugins.module_utils._model.route import OTHER_TYPES, UNICAST, Route
 from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import GOTO, REFUSALS, TO_TABLE, Rule
-from ansible_collections.lvs.vipless.plugins.module_utils._model.values import TABLES
+from ansible_collections.lvs.vipless.plugins.module_utils._model.values import TABLES, holds, network_of
 
 _REFUSED = frozenset(REFUSALS.values())
 _THROW = OTHER_TYPES["throw"]
@@ -24,18 +22,12 @@ def leading(rules: Sequence[Rule], packet: Packet, answer: Answer) -> Rule | Non
 
     ``rules`` are those of the packet's family in the kernel's order.
     """
-    least = 0
-    for rule in rules:
-        if rule.priority < least or not _may_match(rule, packet):
-            continue
+    for rule in _reached(rules, packet):
         if rule.foreign or (rule.action == TO_TABLE and rule.l3mdev):
             return None
-        if rule.action == GOTO:
-            # Where nothing is at the target, the rule does nothing.
-            least = rule.target if any(one.priority == rule.target for one in rules) else least
-        elif rule.action in _REFUSED:
+        if rule.action in _REFUSED:
             return rule if answer.route is None else None
-        elif rule.action == TO_TABLE and answer.route is not None and rule.table == answer.route.table:
+        if rule.action == TO_TABLE and answer.route is not None and rule.table == answer.route.table:
             if rule.suppress_ifgroup is not None:
                 return None
             if not _suppresses(rule, answer.route):
@@ -50,39 +42,40 @@ def ending(rules: Sequence[Rule], packet: Packet, lookup: Callable[[int], Route 
     ``rules`` are those of the packet's family in the kernel's order, ``lookup`` gives a table's route to where the
     packet goes.
     """
-    least = 0
-    for rule in rules:
-        if rule.priority < least or not _may_match(rule, packet):
-            continue
+    for rule in _reached(rules, packet):
         if rule.foreign or rule.l3mdev or rule.suppress_ifgroup is not None:
             return None
-        if rule.action == GOTO:
-            least = rule.target if any(one.priority == rule.target for one in rules) else least
-        elif rule.action in _REFUSED:
+        if rule.action in _REFUSED:
             return rule
-        elif rule.action == TO_TABLE:
+        if rule.action == TO_TABLE:
             route = lookup(rule.table)
             if route is not None and route.kind != _THROW and not _suppresses(rule, route):
                 return rule if route.kind != UNICAST and rule.table != TABLES["local"] else None
     return None
 
 
-def matches(rule: Rule, packet: Packet) -> bool:
-    """Whether a packet can go by a rule, if it gets there."""
-    return _may_match(rule, packet)
+def _reached(rules: Sequence[Rule], packet: Packet) -> Iterator[Rule]:
+    """The rules that a packet gets to and may match, for as long as none of them ends its way."""
+    least = 0
+    for rule in rules:
+        if rule.priority >= least and matches(rule, packet):
+            yield rule
+            # Where nothing is at the target, the rule does nothing.
+            if rule.action == GOTO and any(one.priority == rule.target for one in rules):
+                least = rule.target
 
 
 def longest(routes: Iterable[Route], address: str) -> Route | None:
     """The route of a table that an address goes by."""
-    fitting = [route for route in routes if not route.tos and _holds(route.prefix, address)]
-    return min(fitting, key=lambda route: (-_network(route.prefix).prefixlen, route.metric), default=None)
+    fitting = [route for route in routes if not route.tos and holds(route.prefix, address)]
+    return min(fitting, key=lambda route: (-network_of(route.prefix).prefixlen, route.metric), default=None)
 
 
 def _suppresses(rule: Rule, route: Route) -> bool:
-    return rule.suppress_prefixlength is not None and _network(route.prefix).prefixlen <= rule.suppress_prefixlength
+    return rule.suppress_prefixlength is not None and network_of(route.prefix).prefixlen <= rule.suppress_prefixlength
 
 
-def _may_match(rule: Rule, packet: Packet) -> bool:
+def matches(rule: Rule, packet: Packet) -> bool:
     """Whether what this collection reads of a rule fits the packet: as far as that goes, for one with more."""
     selected = _selects(rule, packet)
     return True if rule.foreign and rule.inverted else selected != rule.inverted
@@ -92,8 +85,8 @@ def _selects(rule: Rule, packet: Packet) -> bool:
     """A packet has no interface to go out on yet, and here no type of service. Its user is root
     (sock_net_uid() in include/net/sock.h)."""
     return (
-        (not rule.source or _holds(rule.source, packet.source))
-        and (not rule.destination or _holds(rule.destination, packet.destination))
+        (not rule.source or holds(rule.source, packet.source))
+        and (not rule.destination or holds(rule.destination, packet.destination))
         and rule.iif in ("", packet.iif)
         and (rule.mark is None or not (rule.mark ^ packet.mark) & rule.mask)
         and rule.ipproto in (0, packet.ipproto)
@@ -107,11 +100,3 @@ def _selects(rule: Rule, packet: Packet) -> bool:
 def _in_range(span: str, number: int) -> bool:
     low, _dash, high = span.partition("-")
     return not span or int(low) <= number <= int(high or low)
-
-
-def _holds(prefix: str, address: str) -> bool:
-    return _address(address) in _network(prefix)
-
-
-_network = lru_cache(maxsize=None)(ip_network)
-_address = lru_cache(maxsize=None)(ip_address)

@@ -23,19 +23,15 @@ PREFIXES = {
 }
 """Each with what it is (IANA, Special-Purpose Address Registries of IPv4 and IPv6)."""
 _PREFIXES = [(ipaddress.ip_network(prefix), what) for prefix, what in PREFIXES.items()]
-
-
 _BEGINNINGS = (*(f"{first}." for first in (0, 127, 169, *range(224, 240), 255)), ":", "0:", "fe", "ff")
 """How the texts of all of these begin: of ten thousand VIPs few have to be looked at closer."""
 
 
-def meaning_of(prefix: str) -> str:
-    """The same for a prefix or an address in the text that this collection gives it."""
-    return meaning(ipaddress.ip_network(prefix)) if prefix.startswith(_BEGINNINGS) else ""
-
-
-def meaning(found: Network) -> str:
-    """What a prefix is that cannot hold a VIP; nothing where it can."""
+def meaning(text: str) -> str:
+    """What a prefix or an address is that cannot be a VIP, in its canonical text; nothing where it can."""
+    if not text.startswith(_BEGINNINGS):
+        return ""
+    found = ipaddress.ip_network(text)
     for prefix, what in _PREFIXES:
         if found.version == prefix.version and found.prefixlen >= prefix.prefixlen and prefix.overlaps(found):
             return what
@@ -45,7 +41,7 @@ def meaning(found: Network) -> str:
 def vip(option: str, text: str) -> Network:
     """A VIP, or a prefix of VIPs. Raise BadInput for what is none."""
     found = network(option, text)
-    what = meaning_of(str(found))
+    what = meaning(str(found))
     if what:
         raise BadInput(option, text, f"is {what}, which cannot be a VIP.")
     return found

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import Refused
-from ansible_collections.lvs.vipless.plugins.module_utils._model.connection import Connection, holds
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import FORCE, Refused
+from ansible_collections.lvs.vipless.plugins.module_utils._model.connection import Connection
 from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import ANY, Mark
 from ansible_collections.lvs.vipless.plugins.module_utils._model.proxy import takes_own
+from ansible_collections.lvs.vipless.plugins.module_utils._model.values import holds
 
 _TCP = "tcp"
 
@@ -21,7 +22,7 @@ def refuse_taking(marks: Iterable[Mark], connection: Connection | None) -> None:
         if connection and takes(mark, connection):
             where = f"port {connection.server_port} of {connection.server}"
             reason = f"the controller is connected to {where}, and its packets are among these."
-            raise Refused("vips", mark.line, reason, override="force: true")
+            raise Refused("vips", mark.line, reason, override=FORCE)
 
 
 def takes(mark: Mark, found: Connection) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Hashable, Iterable
+from functools import lru_cache
 from typing import Protocol, TypeVar, Union
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
@@ -97,6 +98,16 @@ def outermost(networks: Iterable[Network]) -> list[Network]:
             for version, length in lengths
         )
     ]
+
+
+network_of = lru_cache(maxsize=None)(ipaddress.ip_network)
+"""The network of a prefix or an address in text: few of them are asked for again and again."""
+_address_of = lru_cache(maxsize=None)(ipaddress.ip_address)
+
+
+def holds(prefix: str, address: str) -> bool:
+    """Whether an address lies in a prefix."""
+    return _address_of(address) in network_of(prefix)
 
 
 def family_of(net: Network | Address) -> int:
