@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,8 @@ REQUIREMENTS = CHECKOUT / "requirements.txt", CHECKOUT / "requirements-dev.txt"
 # virtual environment.
 DEBIAN_PACKAGES = sorted({"iproute2", "iputils-ping", "nftables", "python3-venv", *LAB_PACKAGES})
 OLDEST_PYTHON = (3, 11)
+CORE = "LVS_ANSIBLE_CORE"
+"""A release of ansible-core, such as 2.16, to set up and run everything with; the newest if not set."""
 PROGRESS_SECONDS = 15
 
 
@@ -160,7 +163,9 @@ def _missing_debian_packages() -> list[str]:
 def _virtual_environment(cache: Path) -> Path:
     """Return the python of the virtual environment for these requirements; make it where it is missing or half made."""
     interpreter = f"{sys.version} {os.path.realpath(sys.base_prefix)}"
-    directory = cache / f"python-{_digest(interpreter.encode(), *(path.read_bytes() for path in REQUIREMENTS))}"
+    core = _chosen_core()
+    told = (path.read_bytes() for path in REQUIREMENTS)
+    directory = cache / f"python-{_digest(interpreter.encode(), *told, *(text.encode() for text in core))}"
     python, complete = directory / "bin" / "python", directory / "complete"
     if complete.exists() and python.exists():
         return python
@@ -168,9 +173,17 @@ def _virtual_environment(cache: Path) -> Path:
     log = cache / "set-up.log"
     _run([sys.executable, "-m", "venv", str(directory)], "making a virtual environment", log)
     pip = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--requirement", str(REQUIREMENTS[-1])]
-    _run(pip, "installing Ansible, Molecule and the test tools into it", log)
+    _run([*pip, *core], "installing Ansible, Molecule and the test tools into it", log)
     complete.touch()
     return python
+
+
+def _chosen_core() -> list[str]:
+    """What pip is asked for beside the requirements: the release of ansible-core, where CORE chooses one."""
+    release = os.environ.get(CORE, "")
+    if release and not re.fullmatch(r"2\.[0-9]+", release):
+        raise SetUpError(f"{CORE}={release!r} is no release of ansible-core, such as 2.19.")
+    return [f"ansible-core=={release}.*"] if release else []
 
 
 def _run(command: list[str], what: str, log: Path) -> None:

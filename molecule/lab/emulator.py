@@ -1,4 +1,4 @@
-"""The QEMU that guests run on: this machine's, or that of the guests' own release where this machine's is too old.
+"""The QEMU that guests run on: this machine's, or that of Debian 13 where this machine's is too old.
 
 The newer one is unpacked in the cache and runs with the libraries it comes with: this machine keeps its own.
 """
@@ -18,23 +18,25 @@ from lab.requirements import TOOLS
 from lab.settings import Settings
 
 QEMU = "qemu-system-x86_64"
-# Under the emulation of QEMU 7.2, that of Debian 12, Linux 6.12 ends with a double fault, at boot or minutes later.
-_OLDEST = {"bookworm": 0, "trixie": 10}
+# Emulated by QEMU 7.2, that of Debian 12, a guest takes three times as long to start a program, and Linux 6.12 ends
+# with a double fault, at boot or minutes later.
+_OLDEST = 10
+_RELEASE = "trixie"
 _LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
 
 def program(settings: Settings) -> str:
-    """Return the QEMU for guests of this release, unpacked now where this machine's is too old and the cache has none.
+    """Return the QEMU for the guests, unpacked now where this machine's is too old and the cache has none.
 
     Whichever it is, its process is found by the name that stands first among its arguments.
     """
-    if _major(version(QEMU)) >= _OLDEST[settings.release]:
+    if _major(version(QEMU)) >= _OLDEST:
         return QEMU
-    folder = settings.emulators / settings.release
+    folder = settings.emulators / _RELEASE
     if not folder.exists():
         with exclusive(settings.emulators / "lock", "another download of QEMU") as lock:
             if not folder.exists():
-                _unpack(settings, folder, lock)
+                _unpack(settings.emulators, folder, lock)
     return str(folder / QEMU)
 
 
@@ -51,11 +53,11 @@ def _major(said: str) -> int:
     return int(match[1])
 
 
-def _unpack(settings: Settings, folder: Path, lock: int) -> None:
-    say(f"fetching the QEMU of {settings.release}, since this machine's is too old for its kernel…")
-    with work_folder(settings.emulators) as work:
+def _unpack(emulators: Path, folder: Path, lock: int) -> None:
+    say(f"fetching the QEMU of {_RELEASE}, since this machine's is too old (half a minute, once)…")
+    with work_folder(emulators) as work:
         root = work / "root"
-        bootstrap(settings.release, "extract", [TOOLS[QEMU]], root, lock)
+        bootstrap(_RELEASE, "extract", [TOOLS[QEMU]], root, lock)
         start = root / QEMU
         start.write_text(_start(folder), encoding="utf-8")
         start.chmod(0o755)

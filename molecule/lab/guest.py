@@ -18,8 +18,11 @@ from lab.settings import Settings
 from lab.topology import Host
 
 MEMORY_MIB = 512
+# Of the PCI bus, behind those that QEMU gives to the machine itself.
+_FIRST_SLOT = 8
 _START_SECONDS = 120.0
 _END_SECONDS = 10.0
+_CONSOLE_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,9 @@ class Guest:
         return self.settings.run / f"{self.name}.console"
 
     @property
-    def clock(self) -> Path:
+    def serial(self) -> Path:
         """The guest's second serial port."""
-        return self.settings.run / f"{self.name}.clock"
+        return self.settings.run / f"{self.name}.serial"
 
     @property
     def ready(self) -> Path:
@@ -60,21 +63,32 @@ class Guest:
 
     def hardware(self) -> list[str]:
         """Return QEMU's arguments for the virtual machine: what a snapshot can only be loaded into unchanged."""
+        return [*self._machine(), *(argument for card in self.cards() for argument in ("-device", card))]
+
+    def cards(self) -> list[str]:
+        """Return the network cards as QEMU's devices, each in a slot of its own whenever it is put in."""
+        return [
+            # Without a boot ROM: guests never boot from the network.
+            f"virtio-net-pci,netdev=net{index},mac={interface.mac},addr={_FIRST_SLOT + index:#x},romfile="
+            for index, interface in enumerate(self.host.interfaces)
+        ]
+
+    def _machine(self) -> list[str]:
         argv = ["-nodefaults", "-no-user-config", "-machine", "pc", *self.accelerator.arguments]
         argv += ["-smp", "1", "-m", str(MEMORY_MIB), "-append", self._kernel_command_line()]
-        argv += ["-serial", "chardev:console", "-serial", "chardev:clock"]
-        argv += ["-device", "virtio-blk-pci,drive=disk", "-device", "virtio-rng-pci"]
-        for index, interface in enumerate(self.host.interfaces):
-            # Without a boot ROM: guests never boot from the network.
-            argv += ["-device", f"virtio-net-pci,netdev=net{index},mac={interface.mac},romfile="]
-        return argv
+        argv += ["-serial", "chardev:console", "-serial", "chardev:serial"]
+        return [*argv, "-device", "virtio-blk-pci,drive=disk", "-device", "virtio-rng-pci"]
 
     def _kernel_command_line(self) -> str:
         # net.ifnames=0 leaves cards the kernel's names (eth0, eth1), which the .link files then confirm.
         identity = f"systemd.hostname={self.name} systemd.machine_id={self.host.machine_id}"
+        own = [identity, *(f"sysctl.{setting}" for setting in self.sysctls)]
+        return f"root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 {' '.join(own)}"
+
+    @property
+    def sysctls(self) -> tuple[str, ...]:
         # Not by networkd, whose setting for it acts on the host in Debian 12 and on an interface in Debian 13.
-        forwarding = " sysctl.net.ipv4.ip_forward=1 sysctl.net.ipv6.conf.all.forwarding=1" if self.host.forwards else ""
-        return f"root=/dev/vda rw console=ttyS0 quiet net.ifnames=0 {identity}{forwarding}"
+        return ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1") if self.host.forwards else ()
 
     def _backends(self) -> list[str]:
         """Return QEMU's arguments for what the hardware is connected to on this machine."""
@@ -85,19 +99,28 @@ class Guest:
         argv += ["-drive", f"id=disk,file={self.disk},format=qcow2,if=none,cache=unsafe"]
         argv += ["-qmp", f"unix:{self.qmp},server=on,wait=off"]
         argv += ["-chardev", f"file,id=console,path={self.console}"]
-        argv += ["-chardev", f"socket,id=clock,path={self.clock},server=on,wait=off"]
+        argv += ["-chardev", f"socket,id=serial,path={self.serial},server=on,wait=off"]
         for index in range(len(self.host.interfaces)):
             device = network.tap(self.host, index)
             argv += ["-netdev", f"tap,id=net{index},ifname={device},script=no,downscript=no,vhost=off"]
         return argv
 
-    def start(self, *extra: str) -> None:
-        """Start QEMU in the lab's namespace; returns once the machine runs."""
+    def start(self, *extra: str, cards: bool = True) -> None:
+        """Start QEMU in the lab's namespace, with the network cards or without; returns once the machine runs."""
         qemu = [*network.enter(self.settings), emulator.program(self.settings)]
-        run([*qemu, *self._backends(), *self.hardware(), *extra], timeout=_START_SECONDS)
+        hardware = self.hardware() if cards else self._machine()
+        run([*qemu, *self._backends(), *hardware, *extra], timeout=_START_SECONDS)
 
     def running(self) -> bool:
         return self.name in running(self.settings, [self.name])
+
+    def last_words(self) -> str:
+        """Return the end of what the console shows."""
+        try:
+            lines = self.console.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return "(nothing)"
+        return "\n".join(f"  {line}" for line in lines[-_CONSOLE_LINES:]) or "(nothing)"
 
 
 def pid_file(settings: Settings, name: str) -> Path:
@@ -133,5 +156,5 @@ def stop(settings: Settings, names: Iterable[str]) -> None:
             select.select([handle], [], [], _END_SECONDS)
             os.close(handle)
     for name in names:
-        for suffix in ("ready", "pid", "qmp", "clock"):
+        for suffix in ("ready", "pid", "qmp", "serial"):
             (settings.run / f"{name}.{suffix}").unlink(missing_ok=True)

@@ -30,6 +30,9 @@ def _variables(settings: Settings, name: str) -> dict[str, Any]:
         "ansible_ssh_private_key_file": str(settings.ssh_key),
         "ansible_ssh_common_args": " ".join(ssh.common_arguments(settings)),
         "ansible_python_interpreter": settings.python,
+        # Ansible's own, but that a connection outlasts a minute that belongs to other hosts, and is not compressed: an
+        # emulated guest takes longer for either than the network can save.
+        "ansible_ssh_args": "-o ControlMaster=auto -o ControlPersist=15m",
         # Else a task that installs packages first asks the host what it is, which takes as long again.
         "ansible_package_use": "ansible.builtin.apt",
     }

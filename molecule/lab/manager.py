@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 
-from lab import accelerator, guest, image, session, snapshot, ssh
-from lab.clock import set_clock
+from lab import accelerator, blank, guest, image, session, snapshot, ssh
 from lab.console import say
 from lab.errors import LabError
 from lab.guest import Guest
 from lab.lock import exclusive
 from lab.parallel import each
+from lab.serial import set_clock
 from lab.settings import Settings
 from lab.topology import HOSTS
 
 _ANSWER_SECONDS = 30.0
-_CONSOLE_LINES = 20
 # Waits for the last unit, then names those that failed; none failed on a guest that is fit for a snapshot.
 _SETTLE = "systemctl is-system-running --wait > /dev/null || systemctl --failed --plain --no-legend; sync"
 
 
 def up(settings: Settings, names: Iterable[str], fresh: bool = False, clean: bool = False) -> None:
-    """Have the named hosts up: untouched where they are, from their snapshot where they have one, else by a cold boot.
+    """Have the named hosts up: untouched where they are, from their snapshot where they have one, else from scratch.
 
-    fresh: cold boot of all named, new snapshots. clean: hosts that are up already go back to their snapshot.
+    fresh: the image is booted anew, and all named are made from scratch. clean: hosts that are up already go back to
+    their snapshot.
     """
     with _locked(settings):
         session.refuse_foreign(settings)
@@ -76,10 +77,12 @@ def _locked(settings: Settings) -> AbstractContextManager[int]:
 def _start(guests: Sequence[Guest], fresh: bool) -> None:
     cold = [one for one in guests if fresh or not snapshot.exists(one)]
     restored = [one for one in guests if one not in cold]
-    if cold:
-        say(f"booting {', '.join(one.name for one in cold)} ({cold[0].accelerator.name})…")
     each(_resume, restored)
-    each(_boot, cold)
+    if cold:
+        say(f"booting the image ({cold[0].accelerator.name})…")
+        each(lambda one: blank.ensure(one, fresh), [blank.of(cold[0])])
+    # More than there are processors for would each take so much longer.
+    each(_begin, cold, max(2, os.cpu_count() or 1))
     if cold:
         say("saving the clean snapshots…")
     each(_save, cold)
@@ -92,26 +95,27 @@ def _resume(one: Guest) -> None:
         snapshot.start(one)
         _answer(one)
     except LabError as error:
-        say(f"{one.name}: its snapshot did not come back ({error}), so it boots from scratch")
-        _boot(one)
+        say(f"{one.name}: its snapshot did not come back ({error}), so it begins from scratch")
+        blank.ensure(blank.of(one))
+        _begin(one)
         _save(one)
     else:
         one.ready.touch()
         say(f"{one.name}: up from its snapshot after {time.monotonic() - started:.0f} s")
 
 
-def _boot(one: Guest) -> None:
+def _begin(one: Guest) -> None:
+    """Start from scratch: as a copy of the guest that the image was booted in."""
     started = time.monotonic()
     guest.stop(one.settings, [one.name])
-    snapshot.new_disk(one)
     try:
-        one.start()
+        blank.start(one)
         ssh.wait(one, one.accelerator.boot_seconds)
     except LabError as error:
-        raise LabError(f"{one.name} did not boot: {error}. Its console's last lines:\n{_console(one)}") from None
+        raise LabError(f"{one.name} did not come up: {error}. Its console's last lines:\n{one.last_words()}") from None
     failed = ssh.run_on(one, _SETTLE, one.accelerator.boot_seconds)
     if failed.returncode != 0 or failed.stdout.strip():
-        raise LabError(f"{one.name} booted with failed units: {(failed.stdout + failed.stderr).strip()}")
+        raise LabError(f"{one.name} came up with failed units: {(failed.stdout + failed.stderr).strip()}")
     say(f"{one.name}: up after {time.monotonic() - started:.0f} s")
 
 
@@ -160,11 +164,3 @@ def _restart(one: Guest, reason: LabError) -> None:
     say(f"{one.name}: starts again from its snapshot, since it does not answer ({reason})")
     guest.stop(one.settings, [one.name])
     _resume(one)
-
-
-def _console(one: Guest) -> str:
-    try:
-        lines = one.console.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return "(nothing)"
-    return "\n".join(f"  {line}" for line in lines[-_CONSOLE_LINES:]) or "(nothing)"

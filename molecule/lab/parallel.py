@@ -14,10 +14,11 @@ from lab.guest import Guest
 _PROGRESS_SECONDS = 20.0
 
 
-def each(action: Callable[[Guest], None], guests: Sequence[Guest]) -> None:
-    """Do it on all guests at once, let every one finish, then report all that failed."""
+def each(action: Callable[[Guest], None], guests: Sequence[Guest], at_once: int | None = None) -> None:
+    """Do it on all guests at once, or on so many, let every one finish, then report all that failed."""
     started = time.monotonic()
-    attempts = {_begin(action, one): one.name for one in guests}
+    turns = threading.Semaphore(at_once or max(1, len(guests)))
+    attempts = {_begin(action, one, turns): one.name for one in guests}
     pending = set(attempts)
     while pending:
         done, pending = wait(pending, timeout=_PROGRESS_SECONDS)
@@ -34,13 +35,14 @@ def each(action: Callable[[Guest], None], guests: Sequence[Guest]) -> None:
         raise LabError("\n".join(failures))
 
 
-def _begin(action: Callable[[Guest], None], one: Guest) -> Future[None]:
+def _begin(action: Callable[[Guest], None], one: Guest, turns: threading.Semaphore) -> Future[None]:
     """Start it in a thread that does not outlive the program: an executor would make Ctrl-C wait for a boot."""
     attempt: Future[None] = Future()
 
     def work() -> None:
         try:
-            action(one)
+            with turns:
+                action(one)
         except BaseException as error:  # noqa: BLE001  result() raises it where it is awaited
             attempt.set_exception(error)
         else:

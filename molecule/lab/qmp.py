@@ -16,6 +16,7 @@ class Qmp:
 
     def __init__(self, path: Path, timeout: float) -> None:
         """Connect. timeout: seconds that one answer may take."""
+        self._name = path.stem
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout)
         try:
@@ -36,9 +37,11 @@ class Qmp:
         self._lines.close()
         self._socket.close()
 
-    def monitor(self, command: str) -> str:
-        """Run a command of the human monitor, return what it prints; for savevm and loadvm that is the error."""
-        return str(self.execute("human-monitor-command", {"command-line": command})).strip()
+    def monitor(self, command: str) -> None:
+        """Run a command of the human monitor that prints nothing unless it fails."""
+        complaint = str(self.execute("human-monitor-command", {"command-line": command})).strip()
+        if complaint:
+            raise LabError(f"{self._name}: QEMU could not {command}: {complaint}")
 
     def execute(self, command: str, arguments: dict[str, Any] | None = None) -> Any:
         """Run one command of QMP, return its answer."""

@@ -11,7 +11,7 @@ from lab import guest, network, ssh
 from lab.console import say
 from lab.errors import LabError
 from lab.settings import Settings
-from lab.topology import HOSTS
+from lab.topology import BLANK, HOSTS
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def open_session(settings: Settings, image_key: str) -> None:
 def close_session(settings: Settings) -> None:
     """End the guests and remove their disks, the network and the run directory, whatever state they are in."""
     ssh.close_masters(settings)
-    guest.stop(settings, HOSTS)
+    guest.stop(settings, [*HOSTS, BLANK.name])
     network.remove(settings)
     shutil.rmtree(settings.disks, ignore_errors=True)
     shutil.rmtree(settings.run, ignore_errors=True)

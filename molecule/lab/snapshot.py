@@ -12,7 +12,6 @@ import os
 from pathlib import Path
 
 from lab import emulator
-from lab.errors import LabError
 from lab.guest import Guest
 from lab.process import run
 from lab.qmp import Qmp
@@ -42,11 +41,11 @@ def new_disk(guest: Guest) -> None:
     run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(guest.image.disk), str(guest.disk)])
 
 
-def start(guest: Guest) -> None:
-    """Start the guest, which does not run, from its clean snapshot."""
+def start(guest: Guest, blank: Guest | None = None) -> None:
+    """Start the guest, which does not run, from its clean snapshot; or from that of a blank one, without cards yet."""
     guest.disk.parent.mkdir(parents=True, exist_ok=True)
-    _copy(_master(guest), guest.disk)
-    guest.start("-loadvm", _TAG)
+    _copy(_master(blank or guest), guest.disk)
+    guest.start("-loadvm", _TAG, cards=blank is None)
     with Qmp(guest.qmp, _SECONDS) as qmp:
         _resume(qmp)
 
@@ -59,7 +58,7 @@ def save(guest: Guest) -> None:
     with Qmp(guest.qmp, _SECONDS) as qmp:
         # Halted, with QEMU's caches flushed: the file does not change while it is copied.
         qmp.execute("stop")
-        _monitor(guest, qmp, f"savevm {_TAG}")
+        qmp.monitor(f"savevm {_TAG}")
         _copy(guest.disk, draft)
         _resume(qmp)
     with draft.open("rb") as copied:
@@ -70,19 +69,13 @@ def save(guest: Guest) -> None:
 def load(guest: Guest) -> None:
     """Take the running guest back to its clean snapshot, without a restart of QEMU."""
     with Qmp(guest.qmp, _SECONDS) as qmp:
-        _monitor(guest, qmp, f"loadvm {_TAG}")
+        qmp.monitor(f"loadvm {_TAG}")
         _resume(qmp)
 
 
 def _resume(qmp: Qmp) -> None:
     # A snapshot is one of a halted guest, and versions of QEMU differ in whether it then runs by itself.
     qmp.execute("cont")
-
-
-def _monitor(guest: Guest, qmp: Qmp, command: str) -> None:
-    complaint = qmp.monitor(command)
-    if complaint:
-        raise LabError(f"{guest.name}: QEMU could not {command}: {complaint}")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -15,7 +15,7 @@ from lab.topology import HOSTS
 USER = "root"
 PORT = 22
 _TRY_SECONDS = 60.0
-_PAUSE_SECONDS = 0.5
+_PAUSE_SECONDS = 1.0
 
 
 def common_arguments(settings: Settings) -> list[str]:
@@ -45,7 +45,9 @@ def write_config(settings: Settings) -> None:
         # A guest that reboots does not always close its connections; one kept open must not wait for it for ever.
         "  ServerAliveInterval 15",
         "  ServerAliveCountMax 3",
-        f"  ProxyCommand {' '.join(enter(settings))} nc %h %p",
+        # In a session of its own: Ansible ends the process group of a worker that has not quite ended, and with nc the
+        # connection that was to stay open.
+        f"  ProxyCommand setsid {' '.join(enter(settings))} nc %h %p",
     ]
     for host in HOSTS.values():
         lines += [f"Host {host.name}", f"  HostName {host.management.ipv4}"]

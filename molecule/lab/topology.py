@@ -113,4 +113,6 @@ HOSTS: dict[str, Host] = {
         _host(7, "proxy", "proxies", (INSIDE, 4, 1)),
     )
 }
+# Every other one begins as a copy of it: see blank.py.
+BLANK = Host(0xFE, "blank", "", ())
 DEFAULT_HOSTS = ("client", "router", "director1", "rs1", "rs2")

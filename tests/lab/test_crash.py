@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from lab import guest
+from lab.topology import BLANK
 from lab_command import LabCommand
 
 HOSTS = ("--hosts", "client,router")
@@ -49,6 +51,19 @@ def test_machines_of_a_start_that_was_killed_are_ended(the_lab: LabCommand) -> N
     start.communicate()
     the_lab.run("up", *HOSTS)
     assert not set(the_lab.processes().values()) & set(orphans.values())
+    the_lab.on("client", PING)
+
+
+def test_the_boot_of_the_image_that_was_killed_is_ended(the_lab: LabCommand) -> None:
+    the_lab.run("down")
+    start = the_lab.begin("up", "--fresh", *HOSTS)
+    while not guest.running(the_lab.settings, [BLANK.name]):
+        assert start.poll() is None, "the start ended before it could be killed"
+    start.kill()
+    start.communicate()
+    the_lab.run("down")
+    assert not guest.running(the_lab.settings, [BLANK.name])
+    the_lab.run("up", *HOSTS)
     the_lab.on("client", PING)
 
 

@@ -71,6 +71,59 @@ def test_what_is_imported_from_a_zip_file_is_compiled_once(whole: LabCommand) ->
     assert whole.on("director1", _IMPORTS).split() == ["one", "one", "two", "2"]
 
 
+_TASK = """
+/usr/local/bin/lab-python << 'END'
+import runpy, sys, tempfile, zipfile
+sources = {
+    "": "", "x/": "", "x/y/": "", "x/y/plugins/": "", "x/y/plugins/modules/": "", "x/y/plugins/module_utils/": "",
+    "x/y/plugins/module_utils/word.py": "WORD = %r",
+    "x/y/plugins/modules/say.py":
+        "from ansible_collections.x.y.plugins.module_utils import word; print(word.WORD, 'zip' in word.__file__)",
+}
+with tempfile.TemporaryDirectory() as folder:
+    sys.path.insert(0, folder + "/payload.zip")
+    with zipfile.ZipFile(sys.path[0], "w") as file:
+        for path, source in sources.items():
+            file.writestr("ansible_collections/" + path + ("" if path.endswith(".py") else "__init__.py"), source)
+    runpy.run_module("ansible_collections.x.y.plugins.modules.say", run_name="__main__")
+END
+"""
+
+
+def test_what_a_task_sends_again_is_imported_once_and_what_it_changed_is_its_own(whole: LabCommand) -> None:
+    said = [whole.on("director1", _TASK % word).strip() for word in ("one", "one", "two", "one")]
+    assert said == ["one True", "one False", "two True", "one False"]
+
+
+_SESSION = """
+echo "$SSH_CONNECTION"
+env -u SSH_CONNECTION sh -c '/usr/local/bin/lab-python && true' << 'END'
+import os
+print(os.environ["SSH_CONNECTION"])
+END
+"""
+
+
+def test_a_task_that_sudo_started_knows_its_ssh_session(whole: LabCommand) -> None:
+    session, told = whole.on("director1", _SESSION).splitlines()
+    assert session == told
+
+
+_SHELL = """
+getent passwd root | cut -d: -f7
+/usr/local/bin/lab-shell -c "/bin/sh -c '/usr/local/bin/lab-python && sleep 0'" << 'END'
+import os
+print(open(f"/proc/{os.getppid()}/cmdline").read().split("\\0")[1])
+END
+/usr/local/bin/lab-shell -c 'echo {any,other} command; exit 3' || echo $?
+"""
+
+
+def test_the_shell_of_root_hands_tasks_over_and_is_a_shell_to_all_else(whole: LabCommand) -> None:
+    said = whole.on("director1", _SHELL).splitlines()
+    assert said == ["/usr/local/bin/lab-shell", "/usr/local/lib/lab_python.py", "any other command", "3"]
+
+
 def test_a_guest_survives_a_reboot_of_its_own(whole: LabCommand) -> None:
     machine = whole.processes()["rs2"]
     first = whole.on("rs2", "touch /root/written; sync; cat /proc/sys/kernel/random/boot_id")

@@ -55,6 +55,23 @@ def test_ansibles_open_connections_end_with_the_state_they_belong_to(
     tools.run(ping, tmp_path, ANSIBLE_TIMEOUT="30")
 
 
+# Python runs it at its start.
+SLOW_END = """
+import os, time
+exit_now = os._exit
+os._exit = lambda status: (time.sleep(0.5), exit_now(status))
+"""
+
+
+def test_a_connection_outlasts_the_worker_that_opened_it(lab: LabCommand, tools: Tools, tmp_path: Path) -> None:
+    """Ansible ends the process group of a worker that has its result and has not ended yet."""
+    (tmp_path / "sitecustomize.py").write_text(SLOW_END)
+    (tmp_path / "inventory.json").write_text(lab.run("inventory"), encoding="utf-8")
+    ping = ["ansible", "--inventory", "inventory.json", "--module-name", "ansible.builtin.raw", "--args", "true", "all"]
+    tools.run(ping, tmp_path, PYTHONPATH=str(tmp_path))
+    assert len(list(lab.settings.control_masters.iterdir())) == 3
+
+
 def test_a_machine_that_was_killed_comes_back_with_the_others(lab: LabCommand) -> None:
     lab.on("client", "touch /root/left-behind")
     lab.kill_machines()

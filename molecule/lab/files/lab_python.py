@@ -2,8 +2,8 @@
 
 Starting Python and importing the standard library and Ansible's module_utils took most of a task's time on an emulated
 processor. This server has done both; for each caller it forks, takes over the caller's files, environment and
-directory, and runs the program that comes on standard input. The caller is lab-python, which hands its process id over
-and waits for the exit code.
+directory, and runs the program that comes on standard input. The caller is lab-python, which hands its process id and
+ssh session over and waits for the exit code.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import ast
 import base64
+import codecs
 import contextlib
 import ctypes
 import dataclasses
@@ -49,6 +50,8 @@ import zipfile
 import zipimport
 from importlib.machinery import ModuleSpec, PathFinder
 
+import lab_learned
+
 SOCKET = "/run/lab-python"
 # What modules import, and this program does not use itself: imported here, it is there in every fork.
 WARM = (
@@ -84,10 +87,14 @@ def _imported() -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(f"ansible.module_utils.{name}")
     sys.path.remove(ANSIBLE)
+    # How zip files write names, and where the zip file of a task is put: found out once.
+    codecs.lookup("cp437")
+    tempfile.gettempdir()
     sys.meta_path.append(Sent)
+    sys.meta_path.insert(0, lab_learned.Asked)
 
 
-def _taken_over(pid: int) -> None:
+def _taken_over(pid: int, session: str) -> None:
     """Make this process's files, environment and directory those of another (pidfd_getfd(2), proc(5))."""
     libc = ctypes.CDLL(None, use_errno=True)
     caller = os.pidfd_open(pid)
@@ -105,6 +112,8 @@ def _taken_over(pid: int) -> None:
     if not {"LC_ALL", "LC_CTYPE", "LANG"} & os.environ.keys():
         # A new interpreter would have set it (PEP 538), and what it starts would have inherited it.
         os.environ["LC_CTYPE"] = "C.UTF-8"
+    # An ancestor may have it instead.
+    os.environ["SSH_CONNECTION"] = session
     os.chdir(f"/proc/{pid}/cwd")
 
 
@@ -132,7 +141,8 @@ def _served(connection: socket.socket) -> None:
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
-        _taken_over(int(connection.recv(16)))
+        pid, session = connection.recv(256).decode().split(" ", 1)
+        _taken_over(int(pid), session)
         # They stay open to the end.
         sys.stdin, sys.stdout, sys.stderr = (open(number, mode) for number, mode in enumerate("rww"))  # noqa: SIM115
         random.seed()
@@ -142,6 +152,12 @@ def _served(connection: socket.socket) -> None:
         connection.sendall(str(code).encode())
     finally:
         os._exit(code & 255)
+
+
+def _notify(state: str) -> None:
+    """Tell the service manager (sd_notify(3)): the guest's snapshot is taken after that."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.sendto(state.encode(), os.environ["NOTIFY_SOCKET"])
 
 
 def main() -> None:
@@ -154,10 +170,12 @@ def main() -> None:
         os.umask(0o022)
         _imported()
         listener.listen(16)
+        _notify("READY=1")
         # What is there now stays: the collector of a fork need not look at it, nor copy it by doing so.
         gc.freeze()
         while True:
             connection, _address = listener.accept()
+            lab_learned.import_new()
             with connection:
                 if os.fork() == 0:
                     _served(connection)

@@ -18,7 +18,7 @@ from namespace import Namespace
 # A guest may be emulated, twenty times slower than its host: an example takes seconds, and plans and codecs have been
 # through hundreds of them natively.
 hypothesis.settings.register_profile("brief", deadline=None, max_examples=10)
-hypothesis.settings.register_profile("ci", deadline=None, max_examples=25)
+hypothesis.settings.register_profile("ci", deadline=None, max_examples=15)
 hypothesis.settings.register_profile("nightly", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile(os.environ.get("LVS_PROFILE", "ci"))
 
