@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
-from ansible_collections.lvs.vipless.plugins.module_utils._model import services, values
+from ansible_collections.lvs.vipless.plugins.module_utils._model import declared_ipvs, services, values
 
 Entries = Sequence[Mapping[str, Any]]
 
@@ -37,7 +37,9 @@ def fwmark_entries(
 
 def ipvs_services(entries: Entries, delivery_bit: int | str) -> list[dict[str, Any]]:
     """See ipvs_services.yml."""
-    return services.balanced(services.parse(entries), _bit(delivery_bit))
+    declared = services.parse(entries)
+    declared_ipvs.require_sound(declared)
+    return services.balanced(declared, _bit(delivery_bit))
 
 
 def vips(entries: Entries, forwarding: Sequence[str] = services.FORWARDING, *, outermost: bool = False) -> list[str]:

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, TypeVar
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import NotKept, PartlyApplied
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.lock import held
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired, Plan, Planned, make_plan
 
 T = TypeVar("T", bound=Planned)
@@ -51,13 +53,25 @@ class Kept(Protocol[K_contra]):
 
 
 def converge(
-    resource: Resource[T], desired: Desired[T], check_mode: bool, kept: Kept[T] | None = None
+    resource: Resource[T],
+    desired: Desired[T],
+    check_mode: bool,
+    kept: Kept[T] | None = None,
+    alone: Callable[[], AbstractContextManager[None]] = held,
 ) -> dict[str, Any]:
     """Bring the host to the desired state, and where there is one, what keeps that state after it.
 
     Returns the module's result: ``changed``, ``diff`` (before and after, a line an object) and ``changes``
-    (a line a step). In check mode the result is the same and nothing is written.
+    (a line a step). In check mode the result is the same and nothing is written. ``alone`` keeps other processes of
+    this collection from changing the host meanwhile.
     """
+    with nullcontext() if check_mode else alone():
+        return _converge(resource, desired, check_mode, kept)
+
+
+def _converge(
+    resource: Resource[T], desired: Desired[T], check_mode: bool, kept: Kept[T] | None = None
+) -> dict[str, Any]:
     plan = make_plan(resource.read(), desired)
     resource.check(plan)
     if not check_mode:
@@ -66,7 +80,7 @@ def converge(
     if not kept:
         return result
     try:
-        return _joined(result, converge(kept, kept.desired(plan.after), check_mode))
+        return _joined(result, _converge(kept, kept.desired(plan.after), check_mode))
     except PartlyApplied as error:
         raise error.after([] if check_mode else result["changes"]) from None
 

@@ -45,6 +45,16 @@ class Missing(LvsError):
         super().__init__(f"{what} Remedy: {remedy}")
 
 
+class Busy(LvsError):
+    """Another process of this collection changes the host, and does not come to an end."""
+
+    def __init__(self, path: str, seconds: float) -> None:
+        super().__init__(
+            f"Another module or script of lvs.vipless has been changing this host for {seconds:.0f} s. Nothing was"
+            f" changed. See who it is with `fuser -v {path}`, and run this again."
+        )
+
+
 class KernelError(LvsError):
     """The kernel refused a request: its errno, and its own words where it has any."""
 

@@ -19,8 +19,8 @@ description:
   - The script C(/etc/lvs-vipless/NAME/restore) does it. It adds what is missing and touches nothing that is there,
     so it may be run at any time. It runs again when C(nftables.service) was started, reloaded or stopped, which flushes
     all tables on Debian, and when the kernel module C(ip_vs) is loaded anew.
-  - Where systemd-networkd runs, a drop-in keeps it from deleting rules and routes that it did not make. It reads the
-    drop-in when it starts the next time, and spares them then already.
+  - Where systemd-networkd runs, a drop-in keeps it from deleting rules and routes that it did not make. It honours the
+    drop-in from its next start on.
 author:
   - lvs.vipless contributors (@lvs-vipless)
 requirements:
@@ -44,9 +44,8 @@ options:
     type: str
   watch:
     description:
-      - What depends on an interface, such as a neighbour entry or a route to a next hop, goes when that goes down, and
-        cannot come back before it is up. With V(true) the unit starts after the network, goes on running, and brings
-        back what is missing whenever an interface or an address comes.
+      - Routes to a next hop and neighbour entries vanish when their interface goes down. With V(true) the unit starts
+        after the network, keeps running, and restores them whenever an interface comes up or gets an address.
     type: bool
     default: false
   state:
@@ -93,6 +92,7 @@ changes:
     - "add lvs-vipless-director.service: enabled"
 """
 
+from contextlib import nullcontext
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -125,7 +125,8 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     leaving = boot_unit.watch_file(params["name"]) if not params["watch"] else {}
     unit = Unit(name, files, leaving if present else {**leaving, **boot_unit.read_files(params["name"])})
     wanted = unit.wanted() if present else []
-    return converge(unit, Desired(wanted, lambda _found: True), check_mode)
+    # systemd runs the script that restores, which waits until no module changes anything.
+    return converge(unit, Desired(wanted, lambda _found: True), check_mode, alone=nullcontext)
 
 
 def main() -> None:

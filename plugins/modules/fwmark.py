@@ -14,9 +14,10 @@ description:
     them.
   - The marks live in an nftables table of family C(inet) of their own, with maps that a packet looks its destination
     address, protocol and port up in. More VIPs do not make more rules. No other table is read or touched.
-  - A mark is known by its family, VIP, protocol, ports, source and interface. All marks of a run change in one
-    transaction, which is done whole or not at all, while packets keep being marked. What they lead to is there before,
-    and what is not needed any more goes after.
+  - A mark is known by its family, VIP, protocol, ports, source and interface. A run changes marks in up to four
+    transactions, each of which is done whole or not at all, while packets keep being marked - what marks lead to is
+    made, new ones are added, others take the places of old ones, and what is left over goes. A run that is killed can
+    leave the marks of some of these steps; the next one goes on from there.
   - Where the table has lost or changed a part, the part is repaired. When the last mark goes, the table goes.
 author:
   - lvs.vipless contributors (@lvs-vipless)
@@ -124,11 +125,11 @@ options:
   purge:
     description: Also remove every mark in the table that is not listed in O(marks).
 notes:
-  - Packets are marked at priority mangle (-150). Those that this host sends itself pass prerouting only where they
-    come back through the loopback device.
+  - Packets are marked at priority -145, after what others do at priority mangle (-150). Those that this host sends
+    itself pass prerouting only where they come back through the loopback device.
   - While the kernel changes the marks of many prefixes or ranges of ports, C(nft list) shows neither the old ones nor
-    the new ones for some milliseconds. Packets see both on Linux 6.18, and may see what nft shows on older kernels.
-    Single addresses with single ports change at once.
+    the new ones for some milliseconds. On Linux 6.17 and newer packets match all the same; on older kernels they may
+    match neither. Single addresses with single ports change at once.
 """
 
 EXAMPLES = r"""

@@ -87,8 +87,28 @@ units:
   returned: success
   type: dict
   sample: {lvs-vipless-director.service: {enabled: true, active: true}}
+markers:
+  description: >-
+    Each chain of nftables or iptables-nft of others that may change the marks of packets. None where the module does
+    not run as root.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    chain:
+      description: Its family, table and name.
+      returned: always
+      type: str
+      sample: ip mangle PREROUTING
+    bits:
+      description: The bits that it may change. All of them where that depends on the packet.
+      returned: always
+      type: str
+      sample: "0xff0000"
 managers:
-  description: Other programs that manage the network of this host.
+  description: >-
+    Other programs that manage the network of this host, and each chain of nftables or iptables-nft that drops what it
+    does not name, where the module runs as root.
   returned: success
   type: list
   elements: dict
@@ -118,11 +138,17 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel import surroundings, sysctl, sysctl_source
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import (
+    marking,
+    nft,
+    surroundings,
+    sysctl,
+    sysctl_source,
+)
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.delivery import way_out
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
 from ansible_collections.lvs.vipless.plugins.module_utils._model import plain
-from ansible_collections.lvs.vipless.plugins.module_utils._model.managers import judge
+from ansible_collections.lvs.vipless.plugins.module_utils._model.managers import filters, judge
 from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl import path_of
 
 SPEC = ArgumentSpec(
@@ -136,6 +162,7 @@ def run(params: dict[str, Any], _check_mode: bool) -> dict[str, Any]:
     paths = {name: path_of("sysctls", name) for name in params["sysctls"]}
     decided = sysctl_source.at_boot(paths.values())
     units = surroundings.units(params["units"])
+    ruleset = nft.ruleset()
     with Session(read_only=True) as session:
         addresses = surroundings.own_addresses(session)
         towards = {text: way_out(session, family, address) for text, (family, address) in targets.items()}
@@ -147,7 +174,8 @@ def run(params: dict[str, Any], _check_mode: bool) -> dict[str, Any]:
         "sysctls": {name: sysctl.read(path) for name, path in paths.items()},
         "sysctls_at_boot": {name: one._asdict() if (one := decided[path]) else None for name, path in paths.items()},
         "units": {name: units[name]._asdict() for name in params["units"] if name in units},
-        "managers": judge(units, surroundings.files()),
+        "managers": [*judge(units, surroundings.files()), *filters(ruleset)],
+        "markers": marking.others(ruleset),
     }
 
 

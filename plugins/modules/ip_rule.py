@@ -152,7 +152,8 @@ options:
       - Skip the safety refusals. Without it the module refuses a rule without selector to a table that holds a local
         default route, one that refuses packets before the rule for table V(main), one by which the answers to the
         controller (or packets to the next hop of a default route) would go nowhere, a rule by firewall mark without
-        O(iif) while C(src_valid_mark) is 1, and an O(iif) or O(oif) that does not exist.
+        O(iif) or O(oif) while C(src_valid_mark) is 1, unless every route of its table leaves this host, and an O(iif)
+        or O(oif) that does not exist.
     type: bool
     default: false
 """

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ip_tunnel
-short_description: Manage tunnel interfaces that unpack packets
+short_description: Manage tunnel interfaces that decapsulate packets
 version_added: 0.1.0
 description:
-  - Makes the interfaces by which a realserver of LVS-Tun takes the director's packets apart, and brings them up.
+  - Makes the tunnel interfaces with which a realserver of LVS-Tun decapsulates the director's packets, and brings them
+    up.
   - Each kernel module for tunnels has one interface of its own that takes packets from any address to any (C(tunl0),
     C(ip6tnl0), C(gre0), C(ip6gre0)). It is brought up by its name, and loads its kernel module by that. It cannot be
     removed - it goes down, and its kernel module stays loaded until the next boot, as somebody else may need it.

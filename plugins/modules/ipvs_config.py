@@ -13,6 +13,8 @@ description:
   - Sets the timeouts of connections and runs the sync daemons, through which a director tells another of its
     connections, as C(ipvsadm --set) and C(ipvsadm --start-daemon) do.
   - What is not given stays as it is found.
+  - All of this is memory of the running kernel. Nothing but this module brings it back after a reboot, or after
+    C(ip_vs) was loaded anew.
 author:
   - lvs.vipless contributors (@lvs-vipless)
 requirements:

@@ -16,7 +16,8 @@ description:
     address and port within its service.
   - Everything else is changed in place. Nothing is flushed, or removed to be added again, so that established
     connections stay.
-  - What is not given is kept as it is found, such as thresholds and the kind of a tunnel, but for what has a default.
+  - Options without a default keep their current value if they are not given, such as thresholds and the type of a
+    tunnel.
   - IPVS services carry no mark of their owner. See O(purge) for what that means.
 author:
   - lvs.vipless contributors (@lvs-vipless)
@@ -83,7 +84,7 @@ options:
           - V(one-packet) chooses a destination for each packet of UDP anew. The others belong to the scheduler that
             they begin with. C(-fallback) takes another destination where the chosen one is drained, and C(-port) hashes
             the source port too.
-          - As they are if not given, and none for a new service. An empty list removes all.
+          - If not given, existing flags stay; a new service has none. An empty list removes all.
         type: list
         elements: str
         choices: [one-packet, sh-fallback, sh-port, mh-fallback, mh-port]
@@ -91,7 +92,7 @@ options:
         description:
           - What a persistent service knows a client by in place of its address, such as V(sip). Its module must be in
             the kernel or on disk.
-          - As it is if not given, and none for a new service. An empty text removes it.
+          - If not given, an existing engine stays; a new service has none. An empty text removes it.
         type: str
       destinations: &destinations
         description:

@@ -134,8 +134,8 @@ options:
   when_down: *when_down
   mark:
     description:
-      - The mark that packets get which stay here, as V(MARK) or V(MARK/MASK), decimal or with 0x. Bits outside the mask
-        are kept.
+      - The mark of packets that are delivered locally, as V(MARK) or V(MARK/MASK), decimal or with 0x. Bits outside the
+        mask are kept.
       - Required for O(method=tproxy), but for O(state=absent).
     type: str
   new_connections:
@@ -146,6 +146,15 @@ options:
       - With V(false), each packet counts, and such a connection is reset.
       - As it is if not given, and V(true) for a new table. For O(method=tproxy).
     type: bool
+  exclude:
+    description:
+      - Addresses or prefixes that packets go on to as if there were no daemon, whatever the entries name. A daemon asks
+        with the address of this host, so that it reaches what the client may not, such as the metadata service of a
+        cloud. An empty list removes all.
+      - V(::/96) and V(::ffff:0:0/96) are always excluded, since a daemon takes them for the IPv4 address inside.
+      - As it is if not given.
+    type: list
+    elements: str
   exclude_macs:
     description:
       - Source MAC addresses whose packets go on, such as those of another proxy. An empty list removes all.
@@ -180,6 +189,7 @@ EXAMPLES = r"""
     vips: [0.0.0.0/0, "::/0"]
     ports: [tcp/80]
     iif: [eth0]
+    exclude: [169.254.0.0/16, 10.0.0.0/8, "fe80::/10"]
     to_port: 3129
     when_down: closed
     file: /etc/lvs-vipless/proxy/tproxy.nft
@@ -296,7 +306,7 @@ SPEC = one_or_many("entries", OPTIONS, identity="vips").merge(
             "method": {"type": "str", "choices": list(proxy.METHODS), "default": proxy.TPROXY},
             "mark": {"type": "str"},
             "new_connections": {"type": "bool"},
-            "exclude_macs": {"type": "list", "elements": "str"},
+            **{name: {"type": "list", "elements": "str"} for name in ("exclude", "exclude_macs")},
             "table": {"type": "str", "default": "lvs_tproxy"},
             "force": {"type": "bool", "default": False},
         }

@@ -61,8 +61,8 @@ options:
     default: "117"
   addresses:
     description:
-      - The addresses that the change may make. The protocol number tells of those that are there; ip before
-        iproute2 6.3 cannot see it of those to come.
+      - The addresses that the change may make. Existing ones are found by their protocol number; iproute2 before 6.3,
+        which undoes the change, does not show that number.
     type: list
     elements: dict
     default: []

@@ -10,8 +10,9 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from ansible.module_utils.common.arg_spec import ModuleArgumentSpecValidator
 _CLONE_NEWNET = 0x40000000
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAP_NET_ADMIN = 12
+_OWN_ROUTE, _MULTICAST_ROUTE = f"{IPv6Address('2001:db8:a::2'):x}/80", f"{IPv6Address('ff00::'):x}/08"
+"""As /proc/net/ipv6_route has them: hexadecimal, the length too."""
 _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count()
 
@@ -46,10 +49,26 @@ class Namespace:
             "route add default via 2001:db8:a::1",
         )
         self.batch(*lines)
+        self._await_routes()
         return self
 
     def __exit__(self, *_error: object) -> None:
         _run("ip", "netns", "delete", self.name)
+
+    def _await_routes(self) -> None:
+        """The kernel adds the routes that go with an IPv6 address and a link a moment after them, and later on a busy
+        machine: from here on they are there."""
+        ends = time.monotonic() + 10
+        while missing := {f"{_OWN_ROUTE} ", f"{_MULTICAST_ROUTE} v0", f"{_MULTICAST_ROUTE} v1"} - self._ipv6_routes():
+            assert time.monotonic() < ends, missing
+            time.sleep(0.001)
+
+    def _ipv6_routes(self) -> set[str]:
+        """Destination and length, alone and with the interface."""
+        with self.entered():
+            lines = Path("/proc/thread-self/net/ipv6_route").read_text().splitlines()
+        fields = [line.split() for line in lines]
+        return {f"{one[0]}/{one[1]} {device}" for one in fields for device in ("", one[-1])}
 
     def ip(self, arguments: str) -> str:
         """Run ip(8) inside: ``ip("rule add priority 5 table 7")``."""
@@ -81,23 +100,42 @@ class Namespace:
     @contextmanager
     def watching_rules(self) -> Iterator[list[str]]:
         """What ``ip monitor rule`` shows; whole when the block has ended."""
+
+        def seen_by(seen: list[str], turn: int) -> bool:
+            self.ip(f"rule add priority {32000 + turn} nop")
+            self.ip(f"rule delete priority {32000 + turn}")
+            return any(line.startswith(f"Deleted {32000 + turn}:") for line in seen)
+
+        with self._monitoring("rule", seen_by) as seen:
+            yield seen
+
+    @contextmanager
+    def watching_links(self) -> Iterator[list[str]]:
+        """What ``ip monitor link`` shows, with lines about lo; whole when the block has ended."""
+
+        def seen_by(seen: list[str], turn: int) -> bool:
+            self.ip(f"link set lo mtu {65000 + turn}")
+            return any(f" mtu {65000 + turn} " in line for line in seen)
+
+        with self._monitoring("link", seen_by) as seen:
+            yield seen
+
+    @contextmanager
+    def _monitoring(self, what: str, seen_by: Callable[[list[str], int], bool]) -> Iterator[list[str]]:
+        """A sign is given until the monitor has seen it, at both ends: it does not say when it begins to listen."""
         seen: list[str] = []
-        with subprocess.Popen(["ip", "-n", self.name, "monitor", "rule"], stdout=subprocess.PIPE, text=True) as process:
+        command = ["ip", "-n", self.name, "-oneline", "monitor", what]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             reader = threading.Thread(target=seen.extend, args=(process.stdout,))
             reader.start()
-            self._sign(seen, "32001")
-            yield seen
-            self._sign(seen, "32002")
+            for turn in (1, 2):
+                while not seen_by(seen, turn):
+                    time.sleep(0.01)
+                if turn == 1:
+                    yield seen
             process.terminate()
             reader.join()
-
-    def _sign(self, seen: list[str], priority: str) -> None:
-        """Add and delete a rule until the monitor has seen it: it does not say when it begins to listen."""
-        while not any(line.startswith(f"Deleted {priority}:") for line in seen):
-            self.ip(f"rule add priority {priority} nop")
-            self.ip(f"rule delete priority {priority}")
-            time.sleep(0.01)
 
     def call(self, module: str, *, check: bool = False, **params: Any) -> dict[str, Any]:
         """Run a module's work inside, its parameters validated by Ansible's own validator first."""

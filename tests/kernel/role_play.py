@@ -37,9 +37,9 @@ def ansible_playbook(*arguments: str, before: Sequence[str] = (), **variables: s
 
 
 def play(
-    netns: Namespace, folder: Path, role: str, variables: dict[str, Any], *parts: str
+    netns: Namespace, folder: Path, role: str, variables: dict[str, Any], *parts: str, **forced: Any
 ) -> subprocess.CompletedProcess[str]:
-    """The role, or files of its tasks alone, with variables of the play."""
+    """The role, or files of its tasks alone, with variables of the play; ``forced`` win over the role's own."""
     book = folder / "play.yml"
     common = {"hosts": "localhost", "gather_facts": False, "vars": variables}
     name = f"lvs.vipless.{role}"
@@ -48,7 +48,7 @@ def play(
     book.write_text(json.dumps([common | (some if parts else whole)]))
     return ansible_playbook(
         *("--connection", "local", "--inventory", "localhost,"),
-        *("--extra-vars", json.dumps({"ansible_python_interpreter": sys.executable}), str(book)),
+        *("--extra-vars", json.dumps({"ansible_python_interpreter": sys.executable, **forced}), str(book)),
         before=["ip", "netns", "exec", netns.name, "sh", "-c", _OWN_FILES, "sh"],
         ANSIBLE_LOCALHOST_WARNING="False",
         SSH_CONNECTION="198.51.100.77 50000 10.0.0.2 22",

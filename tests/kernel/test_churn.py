@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from namespace import Namespace
 from states import STATES
 
@@ -50,6 +51,45 @@ def test_neither_is_in_the_others_way(netns: Namespace, tmp_path: Path, name: st
     netns.call(states.module, **states.second)
     assert states.shown(netns) == shown
     assert _others(netns) == others
+
+
+GOING = """while test -e "$0"; do
+  ip link add lvs9 type veth peer name lvs8; ip link set lvs9 up; ip link delete lvs9
+done"""
+
+
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        ("ip_address", {"prefixes": ["203.0.113.10", "2001:db8:f::10"]}),
+        ("ip_local_route", {"prefixes": ["203.0.113.0/24", "2001:db8:f::/64"]}),
+        ("ip_route", {"prefixes": ["203.0.113.0/24"]}),
+        ("static_neighbor", {"address": "203.0.113.10", "mac": "02:00:00:00:00:01"}),
+        ("arp_probe_info", {"targets": ["203.0.113.10"], "seconds": 0.1}),
+    ],
+)
+def test_an_interface_that_comes_and_goes_is_one_clear_error(
+    netns: Namespace, tmp_path: Path, module: str, options: dict[str, Any]
+) -> None:
+    name = "interface" if module == "arp_probe_info" else "device"
+    sign = tmp_path / "going"
+    sign.touch()
+    process = subprocess.Popen(
+        ["ip", "netns", "exec", netns.name, "sh", "-c", GOING, str(sign)], stderr=subprocess.PIPE
+    )
+    told: set[str] = set()
+    try:
+        end = time.monotonic() + SECONDS / 2
+        while time.monotonic() < end:
+            try:
+                netns.call(module, **options, **{name: "lvs9"})
+            except LvsError as error:
+                told.add(str(error))
+    finally:
+        sign.unlink()
+        process.communicate()
+    assert told
+    assert all("lvs9" in text for text in told), told
 
 
 def _others(netns: Namespace) -> list[dict[str, Any]]:

@@ -68,7 +68,7 @@ FOREIGN_RULES = st.lists(
         st.integers(90, 93),
         st.sampled_from(["", "not", "iif v0", "uidrange 5-7 sport 80 ipproto tcp", "oif v1 fwmark 1 tos 0x10"]),
         st.sampled_from(["table 100", "goto 200", "nop", "table 100 realms 5/6", "table 101 suppress_prefixlength 0"]),
-        st.sampled_from(["", "protocol 99", "protocol 117"]),
+        st.sampled_from(["", "protocol 0", "protocol 99", "protocol 117"]),
     ),
     max_size=3,
     unique=True,
@@ -94,7 +94,7 @@ FOREIGN_ROUTES = st.lists(
         "route add {} table {} {}".format,
         st.sampled_from(["local 192.0.2.9 dev lo", "unreachable 198.51.100.0/24", "local 2001:db8:f::77 dev lo"]),
         TABLES,
-        st.sampled_from(["", "protocol 99", "protocol 117", "protocol 117 metric 9"]),
+        st.sampled_from(["", "protocol 0", "protocol 99", "protocol 117", "protocol 117 metric 9"]),
     ),
     max_size=3,
     unique_by=lambda command: command.partition(" protocol")[0].rstrip(),
@@ -124,7 +124,7 @@ FOREIGN_HOPS = st.lists(
                 ["192.0.2.9 via 10.0.0.9", "198.51.100.0/24 dev v1", "2001:db8:f::77 via 2001:db8:a::9 dev v0"]
             ),
             TABLES,
-            st.sampled_from(["", "protocol 99", "protocol 117", "protocol 117 metric 9"]),
+            st.sampled_from(["", "protocol 0", "protocol 99", "protocol 117", "protocol 117 metric 9"]),
         ),
         # What is there already at the place of one that may be wanted is left to other tests.
         st.builds("route add 203.0.113.10 dev v0 metric 9 table {} protocol 99".format, TABLES),

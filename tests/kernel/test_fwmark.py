@@ -603,6 +603,19 @@ def test_a_marked_packet_is_delivered(netns: Namespace, line: Wire) -> None:
         assert daemon.recv(100) == bytes(4)
 
 
+def test_marks_stay_whoever_else_sets_them(netns: Namespace, line: Wire) -> None:
+    """Of the chains at one priority, the kernel asks the newest first: reloading a firewall changes their order."""
+    restoring = "add table inet vpn; add chain inet vpn before { type filter hook prerouting priority mangle; }"
+    for mark in ("meta mark set ct mark", "meta mark set 0"):
+        for step in range(2):
+            netns.run("nft", f"{restoring}; add rule inet vpn before {mark}")
+            netns.call("fwmark", **WEB)
+            assert seen(netns, line, packet("203.0.113.10", "udp", 4000)) == 0x10001, (mark, step)
+            netns.run("nft", "delete table inet vpn")
+            if step:
+                netns.run("nft", "delete table inet lvs_vipless")
+
+
 def test_packets_by_source_interface_and_protocol(netns: Namespace, line: Wire) -> None:
     vips = ["203.0.113.10", "2001:db8:f::10"]
     clients = ["10.0.0.0/24", "2001:db8:a::9"]

@@ -122,6 +122,23 @@ def test_edit_is_in_place(netns: Namespace) -> None:
     assert shown(netns, "-6", "main") == [("prohibit", "2001:db8:f::/64", "lo")]
 
 
+def test_what_others_added_is_seen_and_taken_back(netns: Namespace) -> None:
+    netns.call("ip_local_route", **DELIVERY)
+    before = everything(netns)
+    netns.ip("route change local default dev lo table 100 proto 117 mtu lock 68")
+    netns.ip("-6 route change local default dev lo table 100 proto 117 hoplimit 3 pref high")
+    predicted = netns.call("ip_local_route", check=True, **DELIVERY)
+    assert predicted["changes"] == [
+        "change ipv4 local default dev lo table 100 proto 117 lock 4 mtu 68 to "
+        "ipv4 local default dev lo table 100 proto 117",
+        "change ipv6 local default dev lo table 100 proto 117 metric 1024 hoplimit 3 attribute 20 01 to "
+        "ipv6 local default dev lo table 100 proto 117 metric 1024",
+    ]
+    assert netns.call("ip_local_route", **DELIVERY) == predicted
+    assert everything(netns) == before
+    assert not netns.call("ip_local_route", **DELIVERY)["changed"]
+
+
 def test_purge_takes_ours_alone(netns: Namespace) -> None:
     netns.call("ip_local_route", routes=[DELIVERY, GUARD])
     netns.ip("route add local 192.0.2.0/24 dev lo table 100")

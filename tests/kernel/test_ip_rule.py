@@ -7,6 +7,11 @@ from typing import Any
 import pytest
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Missing, Refused
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.library import netlink, rtnl
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.rule_codec import encode
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.rules import dump_rules
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Message, Session
+from ansible_collections.lvs.vipless.plugins.module_utils._model.values import IPV4
 from ansible_collections.lvs.vipless.plugins.modules import ip_rule
 from namespace import Namespace, call, without_net_admin
 
@@ -174,6 +179,43 @@ def test_deletes_the_rule_that_is_meant(netns: Namespace) -> None:
     assert left["src"] == "198.51.100.7"
 
 
+def _copied(netns: Namespace, times: int) -> None:
+    """As programs do that do not ask the kernel to refuse a copy (NLM_F_EXCL); ip(8) asks."""
+    with netns.entered(), Session() as session:
+        ours = [rule for rule in dump_rules(session, IPV4) if rule.priority == 100]
+        copy = Message(rtnl.RTM_NEWRULE, netlink.NLM_F_CREATE, encode(ours[0]))
+        assert not any(result.errno for result in session.batch([copy] * times))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "left", "gone"),
+    [
+        ({}, 1, 4),
+        ({"table": "101"}, 1, 4),
+        ({"state": "absent"}, 0, 5),
+    ],
+    ids=["as it is", "changed", "gone"],
+)
+def test_identical_copies_are_seen_and_go(netns: Namespace, wanted: dict[str, str], left: int, gone: int) -> None:
+    declared = {**DELIVERY, "family": "ipv4"}
+    netns.call("ip_rule", **declared)
+    _copied(netns, 4)
+    assert len(rules(netns, "-4")) == 5
+    predicted = netns.call("ip_rule", check=True, **{**declared, **wanted})
+    assert [change.partition(" ")[0] for change in predicted["changes"]].count("remove") == gone
+    assert len(rules(netns, "-4")) == 5
+    with netns.watching_rules() as seen:
+        assert netns.call("ip_rule", **{**declared, **wanted}) == predicted
+    # At every moment one was there, unless none is to be.
+    count = 5
+    for line in (one for one in seen if " 100:" in f" {one.removeprefix('Deleted ')}" and "iif v0" in one):
+        count += -1 if line.startswith("Deleted") else 1
+        assert count or not left
+    assert count == left
+    assert len(rules(netns, "-4")) == left
+    assert not netns.call("ip_rule", **{**declared, **wanted})["changed"]
+
+
 def test_absent_needs_no_table(netns: Namespace) -> None:
     netns.call("ip_rule", **DELIVERY)
     gone = {name: value for name, value in DELIVERY.items() if name != "table"}
@@ -292,6 +334,24 @@ def test_refuses_a_bare_mark_under_src_valid_mark(netns: Namespace) -> None:
         netns.call("ip_rule", **bare)
     assert netns.call("ip_rule", iif="v0", **bare)["changed"]
     assert netns.call("ip_rule", force=True, **bare)["changed"]
+
+
+def test_a_mark_that_leads_out_is_no_delivery(netns: Namespace) -> None:
+    """wg-quick(8) sets src_valid_mark together with such rules."""
+    netns.run("sysctl", "-qw", "net.ipv4.conf.all.src_valid_mark=1")
+    netns.ip("route add default via 10.0.0.1 table 51820")
+    netns.ip("route add local 203.0.113.0/24 dev lo table 7")
+    outward: list[dict[str, Any]] = [
+        {"priority": 32764, "fwmark": "51820", "not": True, "table": "51820"},
+        {"priority": 5210, "fwmark": "0x80000/0xff0000", "table": "main"},
+        {"priority": 5250, "fwmark": "0x80000/0xff0000", "action": "unreachable"},
+        {"priority": 90, "fwmark": "1", "oif": "v0", "table": "7"},
+    ]
+    for rule in outward:
+        assert netns.call("ip_rule", family="ipv4", **rule)["changed"], rule
+    for table in ("7", "8"):
+        with pytest.raises(Refused, match="src_valid_mark is 1"):
+            netns.call("ip_rule", family="ipv4", priority=95, fwmark="1", table=table)
 
 
 def test_an_unprivileged_run_says_what_it_lacks(netns: Namespace) -> None:

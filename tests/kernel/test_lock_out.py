@@ -118,6 +118,14 @@ def test_what_the_host_lives_by_is_asked_for(host: Namespace, asked: tuple[str, 
     assert not host.call(module, **options, force=True)["changed"]
 
 
+def test_a_module_knows_the_session_that_its_own_environment_tells(
+    host: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", CONTROLLER)
+    with pytest.raises(Refused, match=r"the controller is connected to port 22 of 10\.0\.0\.2"):
+        host.call("fwmark", vips=["10.0.0.0/24"], ports=["tcp/22"], mark="1")
+
+
 @pytest.mark.parametrize(
     "asked",
     [

@@ -34,6 +34,7 @@ STATES = st.fixed_dictionaries(
         "entries": ENTRIES,
         "mark": st.sampled_from(["0x20000/0x20000", "0x40000/0x40000", "7"]),
         "new_connections": st.booleans(),
+        "exclude": st.lists(st.sampled_from(["10.0.0.0/8", "10.0.0.0/9", "169.254.1.1", "fe80::/10", "2001:db8::1"])),
         "exclude_macs": st.sampled_from([[], ["02:00:00:00:00:01"], ["02:00:00:00:00:01", "02:00:00:00:00:02"]]),
         "purge": st.just(True),
     }
@@ -46,6 +47,8 @@ DAMAGE = st.sampled_from(
         f"flush chain {TABLE} lookups",
         f"add chain {TABLE} tproxy_v4_tcp_any_7_open",
         f"insert rule {TABLE} lookups accept",
+        f"insert rule {TABLE} lookups ip daddr 203.0.113.0/24 return",
+        f"insert rule {TABLE} lookups ip6 daddr ::1 drop",
     ]
 )
 

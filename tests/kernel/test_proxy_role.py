@@ -42,3 +42,14 @@ def test_bad_input_changes_nothing(netns: Namespace, tmp_path: Path, change: dic
     assert "changed=0" in done.stdout
     assert state(netns) == before
     assert "lvs_tproxy" not in netns.run("nft", "list", "tables")
+
+
+@pytest.mark.parametrize("exclude", [None, ["172.16.0.0/12", "2001:db8:b::/64"]])
+def test_destinations_that_clients_may_not_reach_through_the_host(
+    netns: Namespace, tmp_path: Path, exclude: list[str] | None
+) -> None:
+    by_default = ["169.254.0.0/16", "100.100.100.200", "fe80::/10", "fd00:ec2::254"]
+    own = {"transparent_proxy_exclude": exclude} if exclude else {}
+    done = play(netns, tmp_path, "transparent_proxy", {**GOOD, **own, "transparent_proxy_persist": False})
+    listed = netns.run("nft", "list", "table", "inet", "lvs_tproxy")
+    assert [one for one in (exclude or by_default) if f"daddr {one} return" not in listed] == [], done.stdout

@@ -137,6 +137,20 @@ def test_what_is_there_is_not_touched(netns: Namespace, restore: Restore) -> Non
         assert (handles(netns), shown(netns)) == before
 
 
+def test_a_tunnel_that_is_there_is_no_news_to_who_watches(netns: Namespace, restore: Restore, tmp_path: Path) -> None:
+    lines = ["link set dev v0 alias lvs.vipless:x up", "link set dev v1 up"]
+    (tmp_path / "tunnels.ip").write_text("".join(f"-4 {line}\n" for line in lines))
+    netns.ip("link set v1 down")
+    with netns.watching_links() as told:
+        restore().check_returncode()
+    assert [line for line in told if " v0@" in line]
+    assert netns.ip("-oneline link show v0").rstrip().endswith("alias lvs.vipless:x")
+    assert "state DOWN" not in netns.ip("link show v1")
+    with netns.watching_links() as told:
+        restore().check_returncode()
+    assert [line for line in told if " lo: " not in line] == []
+
+
 def test_a_table_that_cannot_be_read_is_not_taken_for_a_missing_one(
     netns: Namespace, restore: Restore, tmp_path: Path
 ) -> None:

@@ -15,6 +15,9 @@ from role_play import play, state
 VIPS = {"ipv4": ["203.0.113.10", "203.0.113.64/26"], "ipv6": ["2001:db8:f::10"]}
 RIPS = {"ipv4": "10.0.0.11", "ipv6": "2001:db8:a::11"}
 
+NO = "false"
+"""A text, as `ansible-playbook -e director_persist=false` gives it."""
+
 
 def declared(*families: str) -> list[dict[str, Any]]:
     vips = [vip for family in families for vip in VIPS[family]]
@@ -23,12 +26,12 @@ def declared(*families: str) -> list[dict[str, Any]]:
 
 
 def director(delivery: str, *families: str) -> dict[str, Any]:
-    found = {"director_services": declared(*families), "director_interfaces": ["v0"], "director_persist": False}
+    found = {"director_services": declared(*families), "director_interfaces": ["v0"], "director_persist": NO}
     return {**found, "director_delivery": delivery, "director_packages": []}
 
 
 def realserver(by: str, *families: str) -> dict[str, Any]:
-    found = {"realserver_services": declared(*families), "realserver_persist": False, "realserver_packages": []}
+    found = {"realserver_services": declared(*families), "realserver_persist": NO, "realserver_packages": []}
     # Where the tests run, /proc/sys is not a host's own to write files beside.
     return {**found, "realserver_vip_by": by, "realserver_arp_method": "nftables", "realserver_interface": "v0"}
 
@@ -38,7 +41,7 @@ def proxy(*families: str) -> dict[str, Any]:
         "transparent_proxy_interfaces": ["v0"],
         "transparent_proxy_when_down": "closed",
         "transparent_proxy_vips": [vip for family in families for vip in VIPS[family]],
-        "transparent_proxy_persist": False,
+        "transparent_proxy_persist": NO,
         "transparent_proxy_packages": [],
     }
 

@@ -124,6 +124,24 @@ def test_white_space_does_not_count(netns: Namespace, text: str) -> None:
     assert netns.call("sysctl", values={"net.ipv4.tcp_rmem": "4096 131072 6291457"})["changed"]
 
 
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("net.ipv4.ip_local_reserved_ports", "30000,30001,30002,40005,40000-40010"),
+        ("net.ipv4.tcp_fastopen", "0x3"),
+        ("net.ipv4.conf.v0.arp_ignore", "01"),
+        ("net.ipv6.conf.v0.stable_secret", "2001:db8::1"),
+    ],
+)
+def test_a_value_that_the_kernel_writes_in_another_way(netns: Namespace, file: Path, key: str, text: str) -> None:
+    predicted = netns.call("sysctl", values={key: text}, file=str(file), check=True)
+    done = netns.call("sysctl", values={key: text}, file=str(file))
+    assert done["changed"]
+    assert done["changes"] == predicted["changes"]
+    assert not netns.call("sysctl", values={key: text}, file=str(file))["changed"]
+    assert lines(file) == [f"{key} = {value(netns, key.replace('.', '/'))}"]
+
+
 def test_a_key_that_is_not_listed_leaves_the_file(netns: Namespace, file: Path) -> None:
     netns.call("sysctl", values=VALUES, file=str(file))
     result = netns.call("sysctl", values={FORWARD: 1}, file=str(file))

@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, LvsError, Refused
 from ansible_collections.lvs.vipless.plugins.modules import tproxy
+from frames import packet, wire
 from namespace import Namespace, call, without_net_admin
 from proxy_path import (
     CLIENT,
@@ -300,6 +301,49 @@ def test_packets_of_an_excluded_mac_go_on(way: Path) -> None:
 
 
 @BOTH
+@pytest.mark.parametrize("options", [WEB, REDIRECT], ids=["tproxy", "redirect"])
+def test_packets_for_excluded_destinations_go_on(way: Path, version: int, options: dict[str, Any]) -> None:
+    deliver(way, "c0")
+    others = ["169.254.0.0/16", "fe80::/10", "198.51.100.255"]
+    with daemon(way.proxy, "proxy", version, 3129, transparent=options is WEB, asked_before=options is REDIRECT):
+        for exclude, answer in (
+            (["10.0.0.0/24", "2001:db8:a::/64", *others], from_origin(version)),
+            (None, from_origin(version)),
+            (others, from_proxy(version)),
+            ([ORIGIN[version]], from_origin(version)),
+            ([], from_proxy(version)),
+        ):
+            way.proxy.call("tproxy", **options, exclude=exclude)
+            assert not way.proxy.call("tproxy", **options, exclude=exclude)["changed"]
+            way.expect(answer, version)
+
+
+def test_an_excluded_destination_leaves_open_connections_to_the_daemon(way: Path) -> None:
+    """What the daemon asks in the client's name is found by its socket, whatever the client's address."""
+    deliver(way, "c0", "o0")
+    way.proxy.call("tproxy", **WEB, exclude=[f"{CLIENT[4]}/32"])
+    with daemon(way.proxy, "proxy", 4, 3129, transparent=True):
+        way.expect(from_proxy(4))
+
+
+def test_ipv6_that_means_an_ipv4_address_is_never_taken(netns: Namespace) -> None:
+    """Squid would ask the address inside, such as the host's own 127.0.0.1."""
+    netns.call("tproxy", method="redirect", vips=["::/0"], ports=["udp/514"], to_port=4000, when_down="closed")
+    netns.run("sysctl", "-qw", "net.netfilter.nf_conntrack_checksum=0", "net.ipv6.conf.all.forwarding=1")
+    netns.run("nft", "add table inet probe; add counter inet probe taken")
+    netns.run("nft", "add chain inet probe in { type filter hook input priority 0; }")
+    netns.run("nft", "add rule inet probe in udp dport 4000 counter name taken")
+    with wire(netns) as line:
+        for address in ("::ffff:127.0.0.1", "::ffff:10.0.0.2", "::127.0.0.1", VIP[6]):
+            line.send(packet(address, "udp", 514))
+        ends = time.monotonic() + 10
+        while "packets 0" in (told := netns.run("nft", "list", "counter", "inet", "probe", "taken")):
+            assert time.monotonic() < ends
+    # The last one came, so that the others would have.
+    assert "packets 1 " in told
+
+
+@BOTH
 def test_redirection_rewrites_the_header(way: Path, version: int) -> None:
     way.proxy.call("tproxy", **REDIRECT)
     way.expect(REFUSED, version)
@@ -362,6 +406,7 @@ def test_every_option_changed_alone_is_a_change(netns: Namespace, tmp_path: File
         "when_down": "open",
         "mark": "0x40000/0x40000",
         "new_connections": False,
+        "exclude": ["169.254.0.0/16", "2001:db8:b::1"],
         "exclude_macs": ["02:00:00:00:00:01"],
         "table": "other",
         "file": str(tmp_path / "tproxy.nft"),
@@ -501,6 +546,7 @@ def test_an_entry_that_overlaps_one_that_stays_is_refused(netns: Namespace) -> N
             {"vips": ["0.0.0.0/0"], "to_addresses": ["::1"]},
             "to_addresses[0]: '::1' is of a family that none of the VIPs is of.",
         ),
+        ({"exclude": ["10.0.0.0/8", "10.1"]}, "exclude[1]: '10.1' is not an IPv4 or IPv6 prefix or address."),
         ({"exclude_macs": ["nope"]}, "exclude_macs[0]: 'nope' is not a MAC address such as 52:54:00:12:34:56."),
         ({"table": "no table"}, "table: 'no table' is not a table's name"),
         ({"iif": ["far too long a name"]}, "iif[0]: 'far too long a name' is not an interface name"),

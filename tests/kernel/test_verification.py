@@ -159,6 +159,45 @@ def test_surroundings(netns: Namespace) -> None:
         netns.call("host_info", sysctls=["nonsense"])
 
 
+def test_filters_that_ipvs_stands_behind_are_told(netns: Namespace) -> None:
+    netns.run("nft", "add table ip filter; add set ip filter some { type ipv4_addr; elements = { 10.0.0.9 } }")
+    netns.run("nft", "add chain ip filter INPUT { type filter hook input priority 0; policy drop; }")
+    netns.run("nft", "add table inet mine; add chain inet mine out { type filter hook output priority 0; }")
+    netns.run("nft", "add rule inet mine out counter accept")
+    netns.call("vip_guard", vips=["203.0.113.10"])
+    told = [one for one in netns.call("host_info")["managers"] if one["name"].startswith("nftables chain")]
+    assert told == [
+        {
+            "name": "nftables chain ip filter INPUT",
+            "harmful": False,
+            "concern": "drops what it does not name at hook input: "
+            "it must let the services' ports in, before IPVS takes them",
+            "remedy": None,
+        }
+    ]
+
+
+def test_who_else_sets_marks_is_told(netns: Namespace) -> None:
+    netns.run("nft", "add table inet cni; add chain inet cni before { type filter hook prerouting priority mangle; }")
+    for chain, statement in {
+        "whole": "meta mark set 0x5",
+        "bits": "meta mark set meta mark & 0xff00ffff | 0x00040000",
+        "more": "meta mark set meta mark ^ 0x30",
+        "restored": "meta mark set ct mark",
+        "saved": "ct mark set meta mark",
+        "read": "meta mark 0x10000 accept",
+    }.items():
+        netns.run("nft", f"add chain inet cni {chain}; add rule inet cni {chain} counter {statement}")
+    netns.run("nft", "add rule inet cni more meta mark set meta mark | 0x100")
+    netns.call("fwmark", vips=["203.0.113.10"], ports=["tcp/80"], mark="0x10001/0x1ffff", new_connections=True)
+    assert netns.call("host_info")["markers"] == [
+        {"chain": "inet cni whole", "bits": "0xffffffff"},
+        {"chain": "inet cni bits", "bits": "0xff0000"},
+        {"chain": "inet cni more", "bits": "0x130"},
+        {"chain": "inet cni restored", "bits": "0xffffffff"},
+    ]
+
+
 def test_asking_needs_its_privilege(netns: Namespace) -> None:
     """A process without CAP_NET_RAW is told so. It is another process, since a lost capability does not come back."""
     program = (

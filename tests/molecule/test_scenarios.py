@@ -20,7 +20,12 @@ def _test(tools: Tools, scenario: str) -> None:
     variables = {"LVS_LAB_NAME": f"lvslab-{scenario}", "LVS_LAB_PYTHON": "warm"}
     if scenario in RELEASES:
         variables["LVS_LAB_RELEASE"] = RELEASES[scenario]
-    tools.watch(scenario, command, CHECKOUT, **variables)
+    try:
+        tools.watch(scenario, command, CHECKOUT, **variables)
+    except BaseException:
+        # molecule leaves the guests where its cleanup fails, and they slow all that is still to come.
+        tools.watch(scenario, ["molecule", "destroy", "--scenario-name", scenario], CHECKOUT, **variables)
+        raise
 
 
 @marked(_test, "scenario", MINUTES)

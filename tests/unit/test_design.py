@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ModuleArgumentSpecValidator
@@ -211,6 +212,39 @@ def test_only_main_ends_a_module(path: Path) -> None:
         if isinstance(node, ast.Attribute) and node.attr in {"exit_json", "fail_json"} and id(node) not in allowed
     ]
     assert not ends
+
+
+EXPRESSIONS = {"when", "that", "until", "changed_when", "failed_when"}
+
+
+def templates_of(found: object, *, bare: bool = False) -> Iterator[str]:
+    """Every text of a file of tasks or variables, as a template; ``bare`` where it is an expression without braces."""
+    if isinstance(found, dict):
+        for key, value in found.items():
+            yield from templates_of(value, bare=key in EXPRESSIONS)
+    elif isinstance(found, list):
+        for value in found:
+            yield from templates_of(value, bare=bare)
+    elif isinstance(found, str):
+        yield f"{{{{ ({found}) or none }}}}" if bare else found
+
+
+def unconverted(template: str, names: set[str]) -> list[str]:
+    """Those of the names that an expression asks or passes on. Alone they go to a module, which converts them."""
+    tree = jinja2.Environment(autoescape=True).parse(template)
+    fine = {id(one.node) for one in tree.find_all(jinja2.nodes.Filter) if one.name == "bool"}
+    fine |= {id(child) for output in tree.find_all(jinja2.nodes.Output) for child in output.nodes}
+    return [one.name for one in tree.find_all(jinja2.nodes.Name) if one.name in names and id(one) not in fine]
+
+
+@each(*ROLES)
+def test_texts_for_booleans_are_taken_as_meant(path: Path) -> None:
+    """`-e name=false` gives a text, which Jinja holds to be true."""
+    entries = load(path / "meta" / "argument_specs.yml")["argument_specs"].values()
+    names = {n for entry in entries for n, option in entry["options"].items() if option.get("type") == "bool"}
+    for file in [one for folder in ("tasks", "vars", "templates") for one in sorted((path / folder).glob("*"))]:
+        texts = [file.read_text()] if file.suffix == ".j2" else templates_of(load(file))
+        assert not [name for text in texts for name in unconverted(text, names)], file.name
 
 
 def test_action_group_holds_every_module() -> None:

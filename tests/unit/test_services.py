@@ -6,10 +6,13 @@ import copy
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleFilterError
 
+from ansible_collections.lvs.vipless.plugins.filter.services import FilterModule
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
 from ansible_collections.lvs.vipless.plugins.module_utils._model import services
 
+FILTERS = FilterModule().filters()
 WEB: dict[str, Any] = {
     "name": "web",
     "mark": 1,
@@ -177,6 +180,18 @@ def test_addresses_stand_once() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        *(
+            (
+                {"ports": ["tcp/443", port]},
+                f"lvs_services[1].ports[1]: {port!r} is a number alone: "
+                "a port has its protocol before it, such as tcp/80.",
+            )
+            for port in (80, "80")
+        ),
+        *(
+            ({"vips": [vip]}, f"lvs_services[1].vips[0]: '{vip}' is {what}, which cannot be a VIP.")
+            for vip, what in (("127.0.0.5", "an address of the host itself"), ("ff02::1", "a multicast address"))
+        ),
         ({"name": "dns"}, "lvs_services[1].name: 'dns' is that of lvs_services[0] (dns) too."),
         ({"mark": 2}, "lvs_services[1].mark: 2 is that of lvs_services[0] (dns) too."),
         ({"mark": "x"}, "lvs_services[1].mark: 'x' is not a whole number."),
@@ -217,3 +232,59 @@ def test_bad_declarations_name_option_and_value(change: dict[str, Any], message:
     with pytest.raises(BadInput) as caught:
         services.marked(services.parse([DNS, entry]), BIT)
     assert str(caught.value) == message
+
+
+def server(**options: Any) -> dict[str, Any]:
+    return {"realservers": [{"address": "2001:db8:a::11"}, {"address": "10.0.0.11", **options}]}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"flags": ["mh-port"]}, "flags: 'mh-port' is for scheduler mh only, not wlc."),
+        ({"flags": "mh-port,sh-port"}, "flags: 'mh-port' is for scheduler mh only, not wlc."),
+        ({"flags": ["often"]}, "flags: 'often' is not one of "),
+        ({"persistent": 0}, "persistent: 0 is not between 1 and 2678400."),
+        ({"persistence_engine": "sip"}, "persistence_engine: 'sip' goes with persistent only."),
+        (
+            {"persistent": 300, "persistent_netmask": "24"},
+            "persistent_netmask: '24' is one length for clients of two families: "
+            "give the VIPs of each family a service of their own.",
+        ),
+        (
+            {"vips": ["203.0.113.10"], "persistent": 300, "persistent_netmask": "64"},
+            "persistent_netmask: '64' is not between 0 and 32.",
+        ),
+        (
+            server(upper_threshold=5, lower_threshold=6),
+            "realservers[1].lower_threshold: 6 is above the upper one, 5.",
+        ),
+        ({"forwarding": "tunnel", **server(tunnel_type="vxlan")}, "realservers[1].tunnel_type: 'vxlan' is not one of "),
+        (
+            {"forwarding": "tunnel", **server(tunnel_type="gue")},
+            "realservers[1].tunnel_port is missing: packets of type gue go to a port.",
+        ),
+        (server(tunnel_type="gre"), "realservers[1].tunnel_type: 'gre' goes with forwarding: tunnel only."),
+        (server(address="10.0.0.11", weight=70000), "realservers[1].weight: 70000 is not between 0 and 65535."),
+    ],
+)
+def test_what_no_ipvs_could_have_is_refused_by_the_declarations_names(change: dict[str, Any], message: str) -> None:
+    entry = {**copy.deepcopy(WEB), "scheduler": "wlc", **change}
+    with pytest.raises(AnsibleFilterError) as caught:
+        FILTERS["ipvs_services"]([DNS, entry], BIT)
+    assert str(caught.value).startswith(f"lvs_services[1].{message}")
+
+
+def test_a_declaration_with_all_that_ipvs_can_have_is_sound() -> None:
+    whole = {
+        **WEB,
+        "vips": ["203.0.113.10"],
+        "scheduler": "mh",
+        "flags": ["mh-port", "mh-fallback"],
+        "persistent": 300,
+        "persistent_netmask": "255.255.255.0",
+        "forwarding": "tunnel",
+        "realservers": [{"address": "10.0.0.11", "tunnel_type": "gue", "tunnel_port": "6080", "upper_threshold": 9}],
+    }
+    (found,) = FILTERS["ipvs_services"]([whole], BIT)
+    assert found["destinations"][0]["tunnel_port"] == "6080"

@@ -10,7 +10,13 @@ import pytest
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
 from ansible_collections.lvs.vipless.plugins.module_utils._model import findings, services, verification
 from ansible_collections.lvs.vipless.plugins.module_utils._model.findings import BAD, NOTE, OK, Finding
-from ansible_collections.lvs.vipless.plugins.module_utils._model.managers import Files, UnitState, judge, parse_units
+from ansible_collections.lvs.vipless.plugins.module_utils._model.managers import (
+    Files,
+    UnitState,
+    filters,
+    judge,
+    parse_units,
+)
 
 WEB: dict[str, Any] = {
     "name": "web",
@@ -40,6 +46,7 @@ AROUND: dict[str, Any] = {
     "sysctls_at_boot": {EXPIRE: {"file": "/etc/sysctl.d/90-lvs-vipless-director.conf", "value": "1"}},
     "units": {"lvs-vipless-director.service": {"enabled": True, "active": True}},
     "managers": [],
+    "markers": [],
 }
 
 
@@ -151,6 +158,12 @@ def test_settings_are_as_declared_and_stay_so(
     around = {"sysctls": {EXPIRE: now}, "sysctls_at_boot": {EXPIRE: at_boot}}
     told = findings.settings({EXPIRE: 1}, around, "do", reapplied)
     assert [(one.state, one.found, one.todo) for one in told] == found
+
+
+def test_spaces_between_the_words_of_a_setting_mean_nothing() -> None:
+    around = {"sysctls": {"net.ipv4.tcp_rmem": "4096 131072 6291456"}, "sysctls_at_boot": {"net.ipv4.tcp_rmem": None}}
+    (found,) = findings.settings({"net.ipv4.tcp_rmem": "4096  131072\t6291456"}, around, "do", reapplied=False)
+    assert found.state == OK
 
 
 def test_a_realserver_that_another_file_makes_loud_at_boot() -> None:
@@ -294,10 +307,12 @@ def test_who_speaks_on_the_link() -> None:
     ]
 
 
-def test_a_realserver_that_is_none() -> None:
-    told = {
+def accepting(**change: Any) -> dict[str, Any]:
+    """What is told of a realserver that is none of the services'."""
+    told: dict[str, Any] = {
         "around": AROUND,
         "unit": "",
+        "hop_unit": "",
         "interfaces": [],
         "sources": SOURCES,
         "delivery": {"packets": []},
@@ -305,8 +320,20 @@ def test_a_realserver_that_is_none() -> None:
         "heard": {},
         "control": [],
     }
-    (found,) = (one for one in verification.realserver(DECLARED, told) if one.state == BAD)
+    return told | change
+
+
+def test_a_realserver_that_is_none() -> None:
+    (found,) = (one for one in verification.realserver(DECLARED, accepting()) if one.state == BAD)
     assert found.found == "no realserver of the services is this host, which has 10.0.0.2"
+
+
+def test_ways_back_that_do_not_come_back_at_boot() -> None:
+    around = {**AROUND, "units": {"lvs-vipless-rs.service": {"enabled": True, "active": True}}}
+    told = accepting(around=around, unit="rs", hop_unit="rs-hops")
+    found = [one for one in verification.realserver(DECLARED, told) if one.what == "boot"][-1]
+    assert found.state == BAD
+    assert found.found == "lvs-vipless-rs-hops.service is not enabled and not active: nothing comes back at boot"
 
 
 def test_each_service_is_asked_for_once() -> None:
@@ -381,6 +408,42 @@ def test_managers(units: dict[str, UnitState], texts: Files, harmful: list[str],
     assert [one["name"] for one in found if not one["harmful"]] == harmless
     assert all(bool(one["remedy"]) == one["harmful"] for one in found)
     assert (findings.managers({"managers": found}).state == BAD) == bool(harmful)
+
+
+@pytest.mark.parametrize(("bits", "named"), [("0xffff0000", True), ("0x10000", True), ("0xff", False)])
+def test_who_else_sets_the_delivery_bit(bits: str, named: bool) -> None:
+    told = healthy()
+    told["around"]["markers"] = [{"chain": "ip mangle PREROUTING", "bits": bits}]
+    notes = [one for one in verification.director(DECLARED, BIT, told) if one.what == "marks" and one.state == NOTE]
+    assert [one.found.partition(" may change")[0] for one in notes] == ["ip mangle PREROUTING"] * named
+
+
+def chain(**attributes: Any) -> dict[str, Any]:
+    base = {"family": "inet", "table": "filter", "name": "in", "type": "filter", "hook": "input", "policy": "accept"}
+    return {"chain": {**base, **attributes}}
+
+
+def rule(*words: str) -> dict[str, Any]:
+    return {"rule": {"family": "inet", "table": "filter", "chain": "in", "expr": [{word: None} for word in words]}}
+
+
+@pytest.mark.parametrize(
+    ("ruleset", "named"),
+    [
+        ([chain(policy="drop")], True),
+        ([chain(), rule("match", "accept"), rule("counter", "drop")], True),
+        ([chain(), rule("reject"), rule("match", "accept")], False),
+        ([chain(), rule("match", "drop")], False),
+        ([chain(), rule("limit", "drop")], False),
+        ([chain(policy="drop", hook="prerouting")], False),
+        ([chain(policy="drop", family="arp")], False),
+        ([{"chain": {"family": "inet", "table": "filter", "name": "web"}}, rule("drop")], False),
+        ([{"table": {"family": "inet", "name": "filter"}}, chain(hook="forward", policy="drop")], True),
+    ],
+)
+def test_filters(ruleset: list[dict[str, Any]], named: bool) -> None:
+    found = filters(ruleset)
+    assert [(one["name"], one["harmful"]) for one in found] == [("nftables chain inet filter in", False)] * named
 
 
 def test_what_systemd_shows() -> None:

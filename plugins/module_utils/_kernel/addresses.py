@@ -8,12 +8,11 @@ from __future__ import annotations
 import errno
 import platform
 import re
-import socket
 import struct
 from collections.abc import Callable, Iterable
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import Refused
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel import inet
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import inet, links
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.apply import ALREADY, GONE, Step, send
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.library import netlink, rtnl
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import require_ipv6
@@ -41,7 +40,7 @@ def encode(address: Address) -> bytes:
     """struct ifaddrmsg and attributes. Without IFA_CACHEINFO the lifetime has no end."""
     own = inet.packed(address.address)
     flags = _NODAD if address.nodad else 0
-    index = socket.if_nametoindex(address.device)
+    index = links.number(address.device)
     parts = [
         _HEADER.pack(address.family, address.length, flags, address.scope, index),
         attribute(_LOCAL, own),

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Missing, describe
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import links
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.inet import packed, text
 from ansible_collections.lvs.vipless.plugins.module_utils._model.values import IPV4, IPV6
 
@@ -40,11 +41,20 @@ class Link:
         self._interface = interface
         self._own = own
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-            answer = fcntl.ioctl(any_socket, _SIOCGIFHWADDR, struct.pack("256s", interface.encode()))
-        self._mac = answer[18:24]
+            self._mac = _mac_of(any_socket, interface)
 
     def who_has(self, targets: Sequence[tuple[int, str]], seconds: float) -> dict[str, list[str]]:
-        """The MACs that answer for each address, by ARP or by neighbour discovery, until so many seconds are over."""
+        """The MACs that answer for each address, by ARP or by neighbour discovery, until so many seconds are over.
+
+        Raise Missing where nobody can be asked, as on an interface that is down.
+        """
+        try:
+            return self._heard(targets, seconds)
+        except OSError as error:
+            what = f"Nobody can be asked on {self._interface}: {describe(error.errno or 0)}."
+            raise Missing(what, "bring it up, or name another.") from None
+
+    def _heard(self, targets: Sequence[tuple[int, str]], seconds: float) -> dict[str, list[str]]:
         with ExitStack() as open_ones:
             waiting = open_ones.enter_context(selectors.DefaultSelector())
             sockets = self._open(open_ones)
@@ -86,7 +96,7 @@ class Link:
         link.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self._interface.encode())
         # With any other hop limit a solicitation counts as one from beyond the link.
         link.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
-        link.bind((self._own[IPV6], 0, 0, socket.if_nametoindex(self._interface)))
+        link.bind((self._own[IPV6], 0, 0, links.number(self._interface)))
 
     def _ask(self, link: socket.socket, family: int, target: str) -> None:
         wanted = packed(target)
@@ -96,7 +106,15 @@ class Link:
         else:
             group = socket.inet_ntop(socket.AF_INET6, b"\xff\x02" + bytes(9) + b"\x01\xff" + wanted[-3:])
             asked = _SOLICITATION.pack(_NS, 0, 0, 0, wanted, 1, 1, self._mac)
-            link.sendto(asked, (group, 0, 0, socket.if_nametoindex(self._interface)))
+            link.sendto(asked, (group, 0, 0, links.number(self._interface)))
+
+
+def _mac_of(any_socket: socket.socket, interface: str) -> bytes:
+    """The MAC of an interface (netdevice(7))."""
+    try:
+        return fcntl.ioctl(any_socket, _SIOCGIFHWADDR, struct.pack("256s", interface.encode()))[18:24]
+    except OSError:
+        raise Missing(f"The interface {interface} went away meanwhile.", "run this again.") from None
 
 
 def _take(heard: Mapping[str, set[str]], answers: Iterable[tuple[str, str]]) -> None:

@@ -69,9 +69,11 @@ class Unit:
                 self._settle(Path(path), path in stays)
         except OSError as error:
             raise PartlyApplied([], _lines(plan.changes, describe(error.errno or 0)), []) from None
+        if self._name in stays:
+            _systemctl("enable", "--no-reload", self._name)
+        # Once for all of it: a host with many units takes long.
         _systemctl("daemon-reload")
         if self._name in stays:
-            _systemctl("enable", self._name)
             _systemctl("start", self._name)
 
     def _settle(self, path: Path, stays: bool) -> None:
@@ -87,7 +89,7 @@ class Unit:
                     path.parent.rmdir()
 
     def _disable(self) -> None:
-        _systemctl("disable", self._name, may_fail=True)
+        _systemctl("disable", "--no-reload", self._name, may_fail=True)
         _systemctl("stop", self._name, may_fail=True)
 
 

@@ -24,7 +24,9 @@ def connected() -> Connection | None:
 
 def _ssh_connection() -> list[str]:
     """Client address and port, server address and port. sudo drops the variable; an ancestor still has it."""
-    pid = os.getpid()
+    if own := os.environ.get("SSH_CONNECTION"):
+        return own.split()
+    pid = os.getppid()
     while pid > 1:
         try:
             environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")

@@ -11,7 +11,7 @@ import struct
 from pathlib import Path
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import KernelError
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel import routes
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import links, routes
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.inet import packed
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.library import rtnl
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session, attribute
@@ -74,7 +74,7 @@ def _request(packet: Packet) -> bytes:
         _HEADER.pack(packet.family, bits, bits, 0, 0, 0, 0, 0, _FLAGS[packet.family]),
         attribute(_DESTINATION, destination),
         attribute(_SOURCE, source),
-        attribute(_IIF, _U32.pack(socket.if_nametoindex(packet.iif))),
+        attribute(_IIF, _U32.pack(links.number(packet.iif))),
         attribute(_MARK, _U32.pack(packet.mark)),
         # A packet that comes in is root's; IPv6 asks here for that of nobody instead.
         attribute(_UID, _U32.pack(0)),

@@ -14,11 +14,12 @@ from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import OUT
 from ansible_collections.lvs.vipless.plugins.module_utils._model.values import FULL_MASK
 
 HOOKS = {
-    PREROUTING: {"type": "filter", "hook": "prerouting", "prio": -150, "policy": "accept"},
+    PREROUTING: {"type": "filter", "hook": "prerouting", "prio": -145, "policy": "accept"},
     # Of this type, the kernel looks for another route where the mark has changed.
-    OUTPUT: {"type": "route", "hook": "output", "prio": -150, "policy": "accept"},
+    OUTPUT: {"type": "route", "hook": "output", "prio": -145, "policy": "accept"},
 }
-"""Priority mangle: after connection tracking, before destination NAT and the routing decision."""
+"""After priority mangle, where others set whole marks (CONNMARK --restore-mark), and of two chains at one priority the
+newer one is first; before destination NAT and the routing decision."""
 LOOKUPS = "lookups"
 """The chain that looks a packet up, whichever way it came."""
 MACS = "excluded_macs"
@@ -105,6 +106,12 @@ def is_marking(rule: list[Expression], mark: int, mask: int, save: bool) -> bool
         if mangle.get("key") != _KEYS[kind] or outcomes != [mark, mark | ~mask & FULL_MASK]:
             return False
     return True
+
+
+def changed_bits(value: Expression) -> int:
+    """The bits of a packet's mark that an expression may change which the mark is set to."""
+    cleared, kept = (_outcome(value, bits, _KEYS["meta"]) for bits in (0, FULL_MASK))
+    return FULL_MASK if cleared is None or kept is None else cleared | ~kept & FULL_MASK
 
 
 def _outcome(value: Expression, bits: int, key: dict[str, Any]) -> int | None:

@@ -12,6 +12,7 @@ from typing import NamedTuple, Union
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import PartlyApplied, ProgramFailed, Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import mark_layout as layout
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import nft
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import refuse_alternative_names
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_content import Content, use_of
 from ansible_collections.lvs.vipless.plugins.module_utils._model.connection import Connection
 from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import Mark, Table
@@ -90,10 +91,11 @@ class MarkTable:
         return [*marks, self._found] if self._found else []
 
     def check(self, plan: Plan[Entry]) -> None:
-        """Refuse a mark of the controller's own packets, and one that overlaps one which stays though it is not
-        listed: the kernel would, and not say which."""
+        """Refuse a mark of the controller's own packets, one that no packet would get, and one that overlaps one which
+        stays though it is not listed: the kernel would, and not say which."""
         refuse_taking(_marks(plan.after), self._connection)
         new = _marks(plan.additions())
+        refuse_alternative_names(("iif", name) for name in sorted({mark.iif for mark in new if mark.iif}))
         in_scope = set(plan.before)
         staying = [mark for mark in self._content.marks if mark not in in_scope]
         pair = overlap([*staying, *new]) if staying and new else None

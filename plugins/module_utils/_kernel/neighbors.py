@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import socket
 import struct
 from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import Refused
-from ansible_collections.lvs.vipless.plugins.module_utils._kernel import addresses, inet
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import addresses, inet, links
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.apply import GONE, Step, send
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.library import netlink, rtnl
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.routes import Devices
@@ -53,7 +52,7 @@ class Encoder:
 
 def _around(entry: Neighbor, packed: bytes) -> tuple[bytes, bytes]:
     """The bytes before and after the address."""
-    index = socket.if_nametoindex(entry.device)
+    index = links.number(entry.device)
     header = _HEADER.pack(entry.family, 0, 0, index, _PERMANENT, _PROXY if entry.proxy else 0, 0)
     after = attribute(_LLADDR, bytes.fromhex(entry.mac.replace(":", ""))) if entry.mac else b""
     if entry.protocol:

@@ -35,6 +35,15 @@ def listing(family: str, table: str) -> list[Json] | None:
     raise ProgramFailed(subject, done.returncode, done.stderr)
 
 
+def ruleset() -> list[Json]:
+    """Every table of the host, without the elements of its sets; nothing where they cannot be read."""
+    try:
+        done = _ask({"list": {"ruleset": None}}, "--terse")
+        return _objects(done) if done.returncode == 0 else []
+    except (Missing, ValueError):
+        return []
+
+
 class Transactions:
     """Changes of one run: by nft's library in this process, or by the program where that cannot be loaded."""
 
@@ -57,9 +66,9 @@ class Transactions:
         return done.returncode, done.stderr
 
 
-def _ask(command: Json) -> subprocess.CompletedProcess[str]:
+def _ask(command: Json, *options: str) -> subprocess.CompletedProcess[str]:
     # Numbers, since the names of protocols depend on /etc/protocols.
-    return _run(["--json", "--numeric", "--file", "-"], json.dumps({"nftables": [command]}))
+    return _run(["--json", "--numeric", *options, "--file", "-"], json.dumps({"nftables": [command]}))
 
 
 def _run(options: Sequence[str], stdin: str) -> subprocess.CompletedProcess[str]:

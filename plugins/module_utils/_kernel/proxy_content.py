@@ -26,6 +26,7 @@ class ProxyShape(Shape):
 
     method: str = TPROXY
     tracks: bool = False
+    exclude: tuple[str, ...] = ()
     targets: dict[str, list[mark_rules.Rule]] = field(default_factory=dict)
 
     @classmethod
@@ -40,11 +41,12 @@ class ProxyShape(Shape):
         chains = {layout.chain_of(*marked): marked} if proxied.method == TPROXY else {}
         macs = frozenset(proxied.exclude_macs or ())
         maps = frozenset(name for name, _target in used)
-        return cls((PREROUTING,), macs, maps, chains, {}, proxied.method, proxied.tracks, targets)
+        excluded = proxied.exclude or ()
+        return cls((PREROUTING,), macs, maps, chains, {}, proxied.method, proxied.tracks, excluded, targets)
 
     def lookups(self) -> list[mark_rules.Rule]:
         first = [proxy_rules.tracking(*marked) for marked in self.chains.values() if self.tracks]
-        return [*first, *mark_rules.lookups(self.maps, ())]
+        return [*proxy_rules.leaving(self.exclude), *first, *mark_rules.lookups(self.maps, ())]
 
     def entrance(self) -> list[mark_rules.Rule]:
         return proxy_rules.entrance(self.method, next(iter(self.chains), ""), bool(self.macs))
@@ -83,7 +85,9 @@ class ProxyContent(Content):
             return None
         method = self._method()
         macs, keys = tuple(sorted(self.macs or ())), frozenset(mark.key for mark in self.marks)
-        found = ProxyTable(name, None, None, macs, holds=keys, method=method)
+        never = proxy_rules.left([rule for _text, rule in proxy_rules.leaving(())])
+        exclude = tuple(one for one in self._left() if one not in never)
+        found = ProxyTable(name, None, None, macs, holds=keys, method=method, exclude=exclude)
         if method == TPROXY:
             mark, mask = self._mark()
             found = replace(found, new_connections=self._tracks(), mark=mark, mask=mask)
@@ -124,4 +128,8 @@ class ProxyContent(Content):
         marking = next((found[0] for name, found in self.rules.items() if found and layout.mark_of(name)), None)
         if marking is not None:
             return len(marking) > 1
-        return any("return" in part for found in self.rules.get(mark_rules.LOOKUPS, [])[:1] for part in found)
+        first = self.rules.get(mark_rules.LOOKUPS, [])[len(self._left()) :][:1]
+        return any("return" in part for found in first for part in found)
+
+    def _left(self) -> list[str]:
+        return proxy_rules.left(self.rules.get(mark_rules.LOOKUPS, []))

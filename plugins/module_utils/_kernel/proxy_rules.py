@@ -10,7 +10,9 @@ packet that begins another (nf_tproxy_handle_time_wait4() in net/ipv4/netfilter/
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from functools import reduce
+from ipaddress import ip_address, ip_network
 from operator import or_
 from typing import Any
 
@@ -18,13 +20,16 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_layout im
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_rules import LOOKUPS, MACS, Rule
 from ansible_collections.lvs.vipless.plugins.module_utils._model.mark import protocol_number
 from ansible_collections.lvs.vipless.plugins.module_utils._model.proxy import DELIVER, REDIRECT, TPROXY, Target
-from ansible_collections.lvs.vipless.plugins.module_utils._model.values import FULL_MASK, IPV6
+from ansible_collections.lvs.vipless.plugins.module_utils._model.values import FULL_MASK, IPV6, Network
 
 BASE = {
-    TPROXY: {"type": "filter", "hook": "prerouting", "prio": -150, "policy": "accept"},
+    # After priority mangle, where others set whole marks; of two chains at one priority the newer one is first.
+    TPROXY: {"type": "filter", "hook": "prerouting", "prio": -145, "policy": "accept"},
     REDIRECT: {"type": "nat", "hook": "prerouting", "prio": -100, "policy": "accept"},
 }
-"""Priorities mangle and dstnat: before the routing decision."""
+"""Before the routing decision; redirect at priority dstnat."""
+NEVER = ("::/96", "::ffff:0.0.0.0/96")
+"""A daemon takes these for the IPv4 address inside (IP6T_SO_ORIGINAL_DST), be it 127.0.0.1 or one behind a firewall."""
 
 _FLAGS = {"payload": {"protocol": "tcp", "field": "flags"}}
 _SYN, _LOOKED_AT = 0x02, 0x17
@@ -60,6 +65,32 @@ def entrance(method: str, marking: str, exclude_macs: bool) -> list[Rule]:
         found.append((f"{text} goto {LOOKUPS}", [begins, _goto(LOOKUPS)]))
         found += [_socket("wildcard", LOOKUPS), _socket("transparent", marking)]
     return [*found, (f"goto {LOOKUPS}", [_goto(LOOKUPS)])]
+
+
+def leaving(prefixes: Iterable[str]) -> list[Rule]:
+    """The rules that let packets for these destinations go on as if there were no daemon."""
+    return [_leaving(ip_network(prefix)) for prefix in (*NEVER, *prefixes)]
+
+
+def _leaving(prefix: Network) -> Rule:
+    family = "ip" if prefix.version == 4 else "ip6"
+    address = str(prefix.network_address)
+    whole = prefix.prefixlen == prefix.max_prefixlen
+    right: Expression = address if whole else {"prefix": {"addr": address, "len": prefix.prefixlen}}
+    match = _match({"payload": {"protocol": family, "field": "daddr"}}, right)
+    return f"{family} daddr {prefix} return", [match, {"return": None}]
+
+
+def left(rules: Sequence[list[Expression]]) -> list[str]:
+    """The destinations of such rules, as long as no others come."""
+    found = []
+    for rule in rules:
+        match = rule[0].get("match", {}) if len(rule) == 2 and "return" in rule[1] else {}
+        if match.get("left", {}).get("payload", {}).get("field") != "daddr":
+            break
+        right = match["right"]
+        found.append(f"{right['prefix']['addr']}/{right['prefix']['len']}" if isinstance(right, dict) else right)
+    return [str(ip_network(one)) for one in found]
 
 
 def tracking(mark: int, mask: int) -> Rule:
@@ -114,14 +145,20 @@ def _socket_of(target: Target) -> tuple[str, Expression, dict[str, Any]]:
 
 
 def folded(expression: Expression) -> Expression:
-    """A listed expression with flags as one number. nft 1.0.6 lists them as a list, newer ones as a bitwise or."""
+    """A listed expression with flags as one number, and prefixes as Python writes them.
+
+    nft 1.0.6 lists flags as a list, newer ones as a bitwise or.
+    """
     if isinstance(expression, list):
         return [folded(one) for one in expression]
     if not isinstance(expression, dict):
         return expression
     if expression.keys() == {"&"}:
-        left, right = expression["&"]
-        return {"&": [folded(left), _number(right)]}
+        first, second = expression["&"]
+        return {"&": [folded(first), _number(second)]}
+    if expression.keys() == {"addr", "len"}:
+        # Of an IPv4 address inside, each writes what it likes.
+        return {**expression, "addr": str(ip_address(expression["addr"]))}
     return {key: folded(value) for key, value in expression.items()}
 
 

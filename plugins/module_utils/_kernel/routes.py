@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import KernelError
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import links
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.apply import ALREADY, GONE, Step, send
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.inet import packed as bytes_of
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.inet import split, text
@@ -39,8 +40,15 @@ _RTM_F_CLONED = 0x200
 _RT_TABLE_COMPAT = 252
 _SCOPE_UNIVERSE, _SCOPE_LINK, _SCOPE_HOST = 0, 253, 254
 _DST, _OIF, _GATEWAY, _PRIORITY, _SOURCE, _METRICS, _MULTIPATH, _TABLE, _VIA = 1, 4, 5, 6, 7, 8, 9, 15, 18
+_CACHEINFO, _PREF = 12, 20
+"""Counters, and RTA_PREF, which every IPv6 route has."""
+_MEDIUM = b"\0"
 _ADVMSS = 8
 """RTAX_ADVMSS, within RTA_METRICS."""
+_METRIC_NAMES = {1: "lock", 2: "mtu", 3: "window", 6: "ssthresh", 7: "cwnd", 10: "hoplimit", 11: "initcwnd"}
+"""Others of RTAX_…, as ip-route(8) calls them."""
+_ONLINK = 4
+"""RTNH_F_ONLINK: the next hop is taken to be on the link."""
 
 _IPV6_ROUTES = 11
 """RTNLGRP_IPV6_ROUTE"""
@@ -104,7 +112,7 @@ def _around(route: Route, packed: bytes, length: int) -> tuple[bytes, bytes]:
     if route.metric:
         parts.append(attribute(_PRIORITY, _U32.pack(route.metric)))
     if route.device:
-        parts.append(attribute(_OIF, _U32.pack(socket.if_nametoindex(route.device))))
+        parts.append(attribute(_OIF, _U32.pack(links.number(route.device))))
     if route.gateway:
         parts.append(attribute(_GATEWAY, bytes_of(route.gateway)))
     if route.source:
@@ -123,6 +131,7 @@ def decode(payload: bytes, devices: Devices) -> Route | None:
     numbers = {_TABLE: table, _PRIORITY: 0, _OIF: 0}
     advmss = 0
     gateway = source = ""
+    foreign = ["onlink"] if flags & _ONLINK else []
     hops: tuple[tuple[str, str], ...] = ()
     for number, value in attributes(payload[12:]):
         if number == _DST:
@@ -137,10 +146,20 @@ def decode(payload: bytes, devices: Devices) -> Route | None:
             source = text(value)
         elif number == _METRICS:
             advmss = _U32.unpack(dict(attributes(value)).get(_ADVMSS, bytes(4)))[0]
+            foreign += _other_metrics(value)
+        elif number != _CACHEINFO and (number, value) != (_PREF, _MEDIUM):
+            foreign.append(f"attribute {number} {value.hex()}")
     # IPv6 hangs a refusal on lo; for the user it has no device.
     name = devices.name(numbers[_OIF]) if kind not in _REFUSALS else ""
     place = numbers[_TABLE], numbers[_PRIORITY]
-    return Route(family, prefix, *place, kind, name, protocol, tos, gateway, source, advmss, hops)
+    return Route(family, prefix, *place, kind, name, protocol, tos, gateway, source, advmss, hops, " ".join(foreign))
+
+
+def _other_metrics(value: bytes) -> Iterator[str]:
+    for number, metric in attributes(value):
+        if number != _ADVMSS:
+            name = _METRIC_NAMES.get(number, f"metric-{number}")
+            yield f"{name} {_U32.unpack(metric)[0] if len(metric) == _U32.size else metric.hex()}"
 
 
 def _hops(value: bytes, devices: Devices) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import platform
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
@@ -18,7 +19,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.routes import 
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.rule_codec import HEADER, decode_all, encode, owned_by
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Message, Session, Watched
 from ansible_collections.lvs.vipless.plugins.module_utils._model import rule_safety
-from ansible_collections.lvs.vipless.plugins.module_utils._model.route import LOCAL
+from ansible_collections.lvs.vipless.plugins.module_utils._model.route import LOCAL, UNICAST
 from ansible_collections.lvs.vipless.plugins.module_utils._model.rule import Rule
 from ansible_collections.lvs.vipless.plugins.module_utils._model.rule_removal import moves
 from ansible_collections.lvs.vipless.plugins.module_utils._model.values import IPV4, IPV6
@@ -40,15 +41,15 @@ def require_dscp(named: Iterable[tuple[str, int | None]]) -> None:
 
 
 def dump_rules(session: Session, family: int, owners: Iterable[int] = ()) -> list[Rule]:
-    """The rules of a family in the kernel's order, each once: under concurrent change a dump can repeat one.
+    """The rules of a family in the kernel's order, with its identical copies: it takes them from who adds without
+    NLM_F_EXCL.
 
     All of the protocol numbers ``owners`` are there, whatever is changed of others meanwhile.
     """
     marks = [owned_by(owner) for owner in owners]
     body = HEADER.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)
     watched = Watched(_GROUPS[family], lambda payload: any(mark in payload for mark in marks))
-    payloads = session.dump("rules", rtnl.RTM_GETRULE, body, watched)
-    return list(decode_all(dict.fromkeys(payloads)))
+    return list(decode_all(session.dump("rules", rtnl.RTM_GETRULE, body, watched)))
 
 
 class RuleList:
@@ -77,9 +78,12 @@ class RuleList:
         routes_of = functools.cache(functools.partial(dump, self._session))
         ending = {where for where in tables if any(r.is_default and r.kind == LOCAL for r in routes_of(*where))}
         rule_safety.refuse_unselective(new, frozenset(ending))
-        rule_safety.refuse_bare_mark(new, host.source_valid_mark())
-        gone = {*plan.removals(), *(before for before, _after in plan.edits())}
-        after = sorted([*(rule for rule in self._listed if rule not in gone), *new], key=lambda rule: rule.priority)
+        leaving = {where for where in tables if (found := routes_of(*where)) and all(r.kind == UNICAST for r in found)}
+        rule_safety.refuse_bare_mark(new, host.source_valid_mark(), leaving)
+        gone = Counter([*plan.removals(), *(before for before, _after in plan.edits())])
+        # One that goes may have a copy that stays.
+        staying = (Counter(self._listed) - gone).elements()
+        after = sorted([*staying, *new], key=lambda rule: rule.priority)
         for packet in (one for family in self._families for one in answers.answers(self._session, family)):
             rule_safety.refuse_ending(after, new, packet, routes_of)
 

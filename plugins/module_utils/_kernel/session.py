@@ -96,10 +96,13 @@ class Session:
 
         ``watched``, for kinds whose dump misses some and repeats others under concurrent change, and no flag tells
         (rules and IPv6 routes, measured on Linux 6.18): a dump during which anything changed is taken again, until two
-        agree in what nobody else should change. Where no two agree, all is given that any of them had.
+        agree in what nobody else should change. Where no two agree, all is given that any of them had. Equal objects,
+        of which there are such rules, are believed where two dumps show them while nothing changed: a change may show
+        in a dump before it is told.
         """
         request = Message(kind, netlink.NLM_F_DUMP, body)
         last: list[bytes] | None = None
+        calm: list[bytes] | None = None
         ever: dict[bytes, None] = {}
         for _attempt in range(_DUMP_ATTEMPTS):
             if watched is None:
@@ -111,12 +114,14 @@ class Session:
                 found, interrupted = self._dump_once(subject, request)
                 if interrupted:
                     continue
-                if not changed():
-                    return found
+                quiet = not changed()
+            if quiet and (found == calm or len(set(found)) == len(found)):
+                return found
+            calm = found if quiet else None
             if last is not None:
                 now, then = (dict.fromkeys(filter(watched.steady, one)) for one in (found, last))
                 if now == then:
-                    return found
+                    return list(dict.fromkeys(found))
                 ever.update({**then, **now})
             last = found
         if last is None:

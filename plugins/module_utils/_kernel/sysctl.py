@@ -15,7 +15,8 @@ from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInpu
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.privilege import require_net_admin
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sysctl_file import SysctlFile
 from ansible_collections.lvs.vipless.plugins.module_utils._model.ipvs_sysctl import DEFAULTS
-from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl import RUNTIME, Setting, dotted, in_order, words
+from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl import RUNTIME, Setting, dotted, in_order
+from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl_value import words
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Change, Plan
 
 _ROOT = Path("/proc/sys")

@@ -9,9 +9,13 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import owned_file
-from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl import Setting, file_text, parse_file
+from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl import (
+    Setting,
+    file_text,
+    parse_file,
+    require_read_at_boot,
+)
 
 _MODE = 0o644
 
@@ -25,8 +29,7 @@ class SysctlFile:
         self._path = Path(path)
         self._owner = owner
         owned_file.require_writable(option, self._path)
-        if self._path.parent.name == "sysctl.d" and self._path.suffix != ".conf":
-            raise BadInput(option, path, "would not be read at boot: the name of a file in sysctl.d ends in .conf.")
+        require_read_at_boot(option, str(self._path))
 
     @property
     def path(self) -> str:

@@ -14,7 +14,7 @@ import re
 from typing import NamedTuple
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
-from ansible_collections.lvs.vipless.plugins.module_utils._model import boot
+from ansible_collections.lvs.vipless.plugins.module_utils._model import boot, lock
 
 OWNER = "boot_unit"
 OWNERS = {
@@ -69,7 +69,7 @@ def files(name: str, reapplied: str, *, watch: bool) -> list[File]:
     unit = unit_name("name", name)
     watching = [_script(f"{directory}/watch", _WATCH.format(script=script))] if watch else []
     return [
-        _script(script, _SCRIPT.format(directory=directory, sysctl=reapplied)),
+        _script(script, _SCRIPT.format(directory=directory, sysctl=reapplied, alone=lock.IN_SHELL)),
         *watching,
         _plain(f"{SYSTEMD}/system/{unit}", (_WATCHING if watch else _UNIT).format(name=name, directory=directory)),
         _plain(f"{SYSTEMD}/system/nftables.service.d/lvs-vipless-{name}.conf", _AFTER_NFTABLES.format(script=script)),
@@ -165,12 +165,31 @@ by_ip() {{
     done
 }}
 
-# Of an address the kernel tells in words of its own, by its release, so those that are there are not asked for again.
 lines_of() {{
-    if [ "$1" != addresses.ip ]; then
-        sed -n "s/^$family //p" "$1"
-        return
-    fi
+    case $1 in
+        addresses.ip) missing_addresses "$1" ;;
+        tunnels.ip) missing_tunnels "$1" ;;
+        *) sed -n "s/^$family //p" "$1" ;;
+    esac
+}}
+
+# The kernel tells of an interface that is set to what it is already, and who watches would restore for ever.
+missing_tunnels() {{
+    ip -oneline link show up | awk '
+        listing {{
+            name = $2
+            sub("[@:].*", "", name)
+            alias[name] = match($0, / alias /) ? substr($0, RSTART + RLENGTH) : ""
+            next
+        }}
+        $1 != family {{ next }}
+        $3 == "set" && $5 in alias && ($6 == "up" || $7 == alias[$5]) {{ next }}
+        {{ sub(/^-[46] /, ""); print }}
+    ' family="$family" listing=1 - listing=0 "$1"
+}}
+
+# Of an address the kernel tells in words of its own, by its release, so those that are there are not asked for again.
+missing_addresses() {{
     ip "$family" -oneline address show | awk '
         # A device has an IPv6 address once, whatever its length.
         function key(prefix, device) {{ if (prefix ~ /:/) sub("/.*", "", prefix); return prefix " " device }}
@@ -218,6 +237,9 @@ by_ipvsadm() {{
         grep -v '^#' "$1" | while read -r line; do ipvsadm $line 2>/dev/null; done
     fi
 }}
+
+# What a module removes now does not come back meanwhile.
+{alone}
 
 # Silence before addresses; marks last, when all that they lead to is there.
 cd {directory} || exit 1

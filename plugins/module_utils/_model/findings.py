@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
 from ansible_collections.lvs.vipless.plugins.module_utils._model import services, values
 from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl_order import Source
+from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl_value import as_shown
 
 OK, NOTE, BAD = "OK", "NOTE", "BAD"
 SAMPLE = 64
@@ -151,21 +152,28 @@ def managers(around: Reading) -> Finding:
     return Finding("", "managers", NOTE if said else OK, _some(said) or "nobody else manages this network")
 
 
+def markers(told: Iterable[Reading], bit: int) -> Iterator[Finding]:
+    """Who else may set the bit by which packets are delivered, or clear it."""
+    found = [one["chain"] for one in told if int(one["bits"], 16) & bit]
+    if found:
+        said = f"may change the bit {bit:#x}: what has it is delivered here, what lost it is not"
+        yield Finding("", "marks", NOTE, f"{_some(found)} {said}")
+
+
 def settings(wanted: Mapping[str, Any], around: Reading, todo: str, reapplied: bool) -> Iterator[Finding]:
     """Whether the kernel parameters are as declared, now and after a reboot. ``reapplied``: whether the boot unit sets
     them once more after the files of others."""
     have, decided = around["sysctls"], around["sysctls_at_boot"]
-    wrong = [key for key, value in wanted.items() if have.get(key) != str(value)]
-    told = [f"{key} is {have.get(key)}, declared {wanted[key]}" for key in wrong]
-    alien = {key: one for key in wanted if (one := decided.get(key)) and one["value"] != str(wanted[key])}
+    meant = {key: as_shown(key, str(value)) for key, value in wanted.items()}
+    wrong = [key for key, value in meant.items() if have.get(key) != value]
+    told = [f"{key} is {have.get(key)}, declared {meant[key]}" for key in wrong]
+    alien = {key: one for key, value in meant.items() if (one := decided.get(key)) and one["value"] != value}
     if wrong:
         causes = [f"take it out of {alien[key]['file']}, which sets it at boot" for key in wrong if key in alien]
         yield Finding("", "sysctl", BAD, _some(told), "; ".join(dict.fromkeys([*causes, todo])))
     else:
         yield Finding("", "sysctl", OK, ", ".join(f"{key} {have[key]}" for key in wanted) or "none is declared")
-    others = [
-        {"key": k, "value": str(wanted[k]), "file": a["file"], "file_value": a["value"]} for k, a in alien.items()
-    ]
+    others = [{"key": k, "value": meant[k], "file": a["file"], "file_value": a["value"]} for k, a in alien.items()]
     yield from overridden(others, reapplied)
 
 

@@ -43,7 +43,7 @@ def parse(options: Mapping[str, Any], label: str = "") -> list[tuple[str, Entry]
     found: list[tuple[str, Entry]] = [(label, service)]
     for place, entry in enumerate(options["destinations"] or []):
         where = f"{label}destinations[{place}]."
-        found.append((where, _destination(entry, where, identity)))
+        found.append((where, destination(entry, where, identity)))
     return found
 
 
@@ -155,7 +155,8 @@ def _netmask(options: Mapping[str, Any], label: str, family: int) -> str:
     return str(values.number(option, text, int(family == values.IPV6), int(ipvs.SINGLE_CLIENT[family])))
 
 
-def _destination(options: Mapping[str, Any], label: str, service: ServiceId) -> Destination:
+def destination(options: Mapping[str, Any], label: str, service: ServiceId) -> Destination:
+    """The destination of one entry of the options, in a service."""
     address = _unicast(label + "address", options["address"])
     if address.version == 6 and address.is_link_local:
         raise BadInput(label + "address", str(address), "is a link-local address, which IPVS does not take.")

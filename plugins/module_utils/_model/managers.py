@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 UNITS = ("systemd-networkd.service", "NetworkManager.service", "firewalld.service", "keepalived.service")
@@ -15,6 +15,17 @@ _KEPT = ("ManageForeignRoutingPolicyRules", "ManageForeignRoutes")
 _NO = frozenset({"no", "false", "0", "n", "f", "off"})
 _FLUSH = re.compile(r"^\s*flush\s+ruleset\b", re.MULTILINE)
 _BALANCES = re.compile(r"^\s*virtual_server(_group)?\s", re.MULTILINE)
+
+
+# What a filter of another program must let through at each hook.
+_HOOKS = {
+    "input": "it must let the services' ports in, before IPVS takes them",
+    "forward": "it must let through what is routed or masqueraded",
+    "output": "it must let answers out",
+}
+_FAMILIES = ("ip", "ip6", "inet")
+_ANYWAY = {"counter", "log", "drop", "reject"}
+"""What a rule consists of that drops whatever reaches it."""
 
 
 class UnitState(NamedTuple):
@@ -72,6 +83,31 @@ def judge(units: Mapping[str, UnitState], files: Files) -> list[dict[str, Any]]:
             )
         )
     return found
+
+
+def filters(ruleset: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Each chain of nftables (libnftables-json(5)) that drops, by its policy or last rule, what it does not name.
+
+    IPVS stands behind those at hook input (NF_IP_PRI_NAT_SRC - 2, net/netfilter/ipvs/ip_vs_core.c).
+    """
+    last = {tuple(one[key] for key in ("family", "table", "chain")): one["expr"] for one in _all("rule", ruleset)}
+    found = []
+    for one in _all("chain", ruleset):
+        place = (one["family"], one["table"], one["name"])
+        filters_here = one["family"] in _FAMILIES and one.get("type") == "filter" and one["hook"] in _HOOKS
+        if filters_here and (one["policy"] == "drop" or _drops(last.get(place, []))):
+            concern = f"drops what it does not name at hook {one['hook']}: {_HOOKS[one['hook']]}"
+            found.append(_entry(" ".join(("nftables chain", *place)), "", concern))
+    return found
+
+
+def _all(kind: str, ruleset: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    return (item[kind] for item in ruleset if kind in item)
+
+
+def _drops(rule: Sequence[Mapping[str, Any]]) -> bool:
+    words = [word for expression in rule for word in expression]
+    return words[-1:] in (["drop"], ["reject"]) and _ANYWAY.issuperset(words)
 
 
 def _networkd(text: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ says all about the target, so that a listing of the table tells what it does.
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ansible_collections.lvs.vipless.plugins.module_utils._model import values
@@ -89,11 +89,13 @@ def _is_sound(target: Target) -> bool:
 
 @dataclass(frozen=True)
 class ProxyTable(Table):
-    """The table itself. Its method never changes; its mark is that of the packets that stay on this host."""
+    """The table itself. Its method never changes; its mark is that of the packets that stay on this host. Packets for
+    ``exclude``, prefixes in order, go on."""
 
     method: str = TPROXY
     mark: int = 0
     mask: int = values.FULL_MASK
+    exclude: tuple[str, ...] | None = None
 
     @property
     def line(self) -> str:
@@ -101,9 +103,16 @@ class ProxyTable(Table):
         if self.method == TPROXY:
             words.append(f"mark {self.mark:#x}" + (f"/{self.mask:#x}" if self.mask != values.FULL_MASK else ""))
             words += [] if self.tracks else ["every-packet"]
+        words += [f"exclude {' '.join(self.exclude)}"] if self.exclude else []
         words += [f"exclude-macs {' '.join(self.exclude_macs)}"] if self.exclude_macs else []
         words += [f"(damaged: {', '.join(self.damage)})"] if self.damage else []
         return " ".join(words)
+
+    def completed(self, found: Table) -> Table:
+        whole = super().completed(found)
+        if self.exclude is None and isinstance(whole, ProxyTable) and isinstance(found, ProxyTable):
+            return replace(whole, exclude=found.exclude)
+        return whole
 
     @property
     def tracks(self) -> bool:

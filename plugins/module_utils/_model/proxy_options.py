@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from typing import Any
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
@@ -57,20 +58,29 @@ def parse(options: Mapping[str, Any], label: str, method: str, present: bool) ->
 def table(params: Mapping[str, Any], present: bool) -> ProxyTable:
     """The table with what is asked of it as a whole."""
     whole = mark_options.table({**params, "hooks": None}, ())
-    method, mark = params["method"], params["mark"]
+    method, mark, exclude = params["method"], params["mark"], _excluded(params["exclude"])
     if method == REDIRECT:
         for option in ("mark", "new_connections"):
             if params[option] is not None:
                 raise BadInput(option, params[option], f"goes with method {TPROXY}.")
-        return ProxyTable(whole.name, exclude_macs=whole.exclude_macs, method=method)
+        return ProxyTable(whole.name, exclude_macs=whole.exclude_macs, method=method, exclude=exclude)
     if mark is None and present:
         raise BadInput("mark", None, "is missing: say which mark packets get that stay on this host.")
     number, mask = values.mark_and_mask("mark", mark or "1")
     if not number:
         raise BadInput("mark", mark, "is no mark: packets have 0 without one.")
-    return ProxyTable(
-        whole.name, None, whole.new_connections, whole.exclude_macs, method=method, mark=number, mask=mask
-    )
+    macs, tracks = whole.exclude_macs, whole.new_connections
+    return ProxyTable(whole.name, None, tracks, macs, method=method, mark=number, mask=mask, exclude=exclude)
+
+
+def _excluded(texts: list[str] | None) -> tuple[str, ...] | None:
+    """The prefixes in order, each once and none inside another."""
+    if texts is None:
+        return None
+    found = [values.network(f"exclude[{place}]", text) for place, text in enumerate(texts)]
+    ipv4 = collapse_addresses(one for one in found if isinstance(one, IPv4Network))
+    ipv6 = collapse_addresses(one for one in found if isinstance(one, IPv6Network))
+    return (*map(str, ipv4), *map(str, ipv6))
 
 
 def _addresses(label: str, texts: list[str] | None, families: set[int]) -> dict[int, str]:

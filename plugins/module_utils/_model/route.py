@@ -36,6 +36,9 @@ class Route(NamedTuple):
     advmss: int = 0
     hops: tuple[tuple[str, str], ...] = ()
     """Where a route has several next hops, which this collection does not make: gateway and device of each."""
+    foreign: str = ""
+    """What others added that this collection does not write, in the words of ``ip route`` where there are some: such a
+    route is never equal to one of ours."""
 
     @property
     def key(self) -> Hashable:
@@ -65,6 +68,7 @@ class Route(NamedTuple):
         words += ["advmss", str(self.advmss)] if self.advmss else []
         for gateway, device in self.hops:
             words += ["nexthop", *(["via", gateway] if gateway else []), "dev", device]
+        words += [self.foreign] if self.foreign else []
         return " ".join(words)
 
 

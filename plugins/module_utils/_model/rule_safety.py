@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import FORCE, Refused
 from ansible_collections.lvs.vipless.plugins.module_utils._model.delivery import Packet
@@ -30,10 +30,13 @@ def refuse_unselective(rules: Iterable[Rule], tables_with_default: frozenset[tup
             raise Refused("action", rule.line, reason, override=FORCE)
 
 
-def refuse_bare_mark(rules: Iterable[Rule], interfaces: Sequence[str]) -> None:
-    """With src_valid_mark the reverse lookup of a marked packet finds the local default, and the packet is dropped."""
+def refuse_bare_mark(rules: Iterable[Rule], interfaces: Sequence[str], leaving: Collection[tuple[int, int]]) -> None:
+    """With src_valid_mark the reverse lookup of a marked packet finds the local default, and the packet is dropped
+    (__fib_validate_source(), net/ipv4/fib_frontend.c). Tables of which every route leaves this host, ``leaving``, have
+    no such default; a rule with an oif takes what this host sends itself."""
     for rule in rules:
-        if interfaces and rule.family == IPV4 and rule.mark is not None and not rule.iif:
+        delivers = rule.table and not rule.oif and (rule.family, rule.table) not in leaving
+        if interfaces and rule.family == IPV4 and rule.mark is not None and not rule.iif and delivers:
             reason = (
                 f"src_valid_mark is 1 on {', '.join(interfaces)}, so packets that this rule delivers are dropped "
                 "without a word. Give the rule an iif, one rule for each interface."

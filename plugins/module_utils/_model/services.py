@@ -193,6 +193,13 @@ def realserver_addresses(services: Iterable[Service]) -> list[str]:
     return list(dict.fromkeys(str(server.address) for service in services for server in service.realservers))
 
 
+def _port(option: str, port: object) -> str:
+    """A port as ``fwmark`` takes it. To that module a number is a protocol; who writes 80 here means a port."""
+    if str(port).isdigit():
+        raise BadInput(option, port, f"is a number alone: a port has its protocol before it, such as tcp/{port}.")
+    return str(port)
+
+
 def _service(entry: Mapping[str, Any], label: str) -> Service:
     for name in ("name", "mark", "vips", "realservers"):
         if not entry.get(name):
@@ -205,7 +212,7 @@ def _service(entry: Mapping[str, Any], label: str) -> Service:
         name=str(entry["name"]),
         mark=values.number(f"{label}.mark", entry["mark"], 1, values.FULL_MASK),
         vips=[special.vip(f"{label}.vips[{i}]", str(vip)) for i, vip in enumerate(entry["vips"])],
-        ports=list(entry.get("ports", ["any"])),
+        ports=[_port(f"{label}.ports[{i}]", port) for i, port in enumerate(entry.get("ports", ["any"]))],
         scheduler=entry.get("scheduler", "wlc"),
         forwarding=forwarding,
         realservers=[_realserver(server, f"{label}.realservers[{i}]") for i, server in enumerate(entry["realservers"])],

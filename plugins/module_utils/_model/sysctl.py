@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput
+from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl_value import as_shown, words
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
 
 RUNTIME = "runtime"
@@ -44,7 +45,7 @@ def parse(values: Mapping[str, Any]) -> list[tuple[str, Setting]]:
     if not values:
         raise BadInput("values", values, "is empty: name at least one key.")
     return [
-        (f"values[{key}]", Setting(RUNTIME, path_of("values", key), _value(key, value)))
+        (f"values[{key}]", Setting(RUNTIME, name := path_of("values", key), as_shown(name, _value(key, value))))
         for key, value in values.items()
     ]
 
@@ -89,11 +90,6 @@ def dotted(name: str) -> str:
     return name.translate(_SWAPPED)
 
 
-def words(text: str) -> str:
-    """A value with one space between its words, as the kernel's tabs and the user's spaces mean the same."""
-    return " ".join(text.split())
-
-
 def _breadth(name: str) -> int:
     if name.endswith("ip_forward"):
         return 0
@@ -124,3 +120,10 @@ def _value(key: str, value: object) -> str:
     if not text.isprintable():
         raise BadInput(f"values[{key}]", value, "has characters that cannot be printed.")
     return text
+
+
+def require_read_at_boot(option: str, path: str) -> None:
+    """Raise BadInput for a file that would not be (sysctl.d(5))."""
+    folder, _slash, name = path.rpartition("/")
+    if folder.endswith("/sysctl.d") and not name.endswith(".conf"):
+        raise BadInput(option, path, "would not be read at boot: the name of a file in sysctl.d ends in .conf.")

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl import Setting, dotted, slashed, words
+from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl import Setting, dotted, slashed
+from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl_value import as_shown
 
 _GLOB = frozenset("*?[")
 
@@ -71,7 +72,8 @@ def _assignments(text: str) -> Iterator[tuple[str, str | None]]:
         key, equals, value = line.partition("=")
         if line and line[0] not in "#;" and (equals or line[0] == "-"):
             # With a value, the dash says that it may fail.
-            yield slashed(key.strip().removeprefix("-")), words(value) if equals else None
+            name = slashed(key.strip().removeprefix("-"))
+            yield name, as_shown(name, value) if equals else None
 
 
 def _matches(pattern: str, name: str) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ansible_collections.lvs.vipless.plugins.module_utils._model import boot
+from ansible_collections.lvs.vipless.plugins.module_utils._model import boot, lock
 from ansible_collections.lvs.vipless.plugins.module_utils._model.undo_listing import LISTING, SAVING
 
 OWNER = "undo_timer"
@@ -34,7 +34,7 @@ def text(protocol: int, guards: Sequence[str], marks: str, fwmarks: tuple[int, i
         "unit": unit,
     }
     assigned = "\n".join(f"{name}='{value}'" for name, value in settings.items())
-    return boot.text_of(OWNER, [_INTRODUCTION, assigned, LISTING, SAVING, _PUTTING_BACK, _UNDOING], "#!/bin/sh")
+    return boot.text_of(OWNER, [_INTRODUCTION, _ALONE, assigned, LISTING, SAVING, _PUTTING_BACK, _UNDOING], "#!/bin/sh")
 
 
 _INTRODUCTION = """\
@@ -49,6 +49,8 @@ cd "${0%/*}" || exit 1
 line_end="
 "
 """
+
+_ALONE = f"alone() {{ {lock.IN_SHELL}; }}"
 
 _PUTTING_BACK = """
 lines() { [ -z "$1" ] || printf '%s\\n' "$1"; }
@@ -211,6 +213,7 @@ undo() {
     # A filesystem that has become read-only keeps the name.
     [ -e undoing ] || [ -e armed ] || exit 0
     echo "Nobody has confirmed the change: it is undone."
+    alone
     put_guards yes
     for kind in address route rule; do change add "$kind" missing; done
     put_services '^-[AaEe]'
@@ -225,6 +228,8 @@ undo() {
     done
     put_services '^-[Dd]'
     put_guards no
+    # What the unit starts waits as well.
+    flock -u 9 2>/dev/null
     put_unit
     [ "$mask" -eq 0 ] || [ ! -e no_ip_vs ] || unload_ip_vs
     rest=$(left)

@@ -23,6 +23,7 @@ def director(declared: Sequence[services.Service], bit: int, told: Reading) -> I
     todo = _RESTORE.format(unit=name, playbook=_DIRECTOR) if name else _DIRECTOR
     interfaces = told["interfaces"]
     yield findings.unchanged("marks", told["marks"], "packets for the VIPs are marked as declared", todo, blocks=True)
+    yield from findings.markers(around["markers"], bit)
     questions = findings.asked(declared, bit, interfaces, told["sources"])
     yield from findings.delivered(questions, told["delivery"]["packets"], todo)
     yield from findings.balanced(declared, bit, told["ipvs"], _DIRECTOR, keep_weights=told["keep_weights"])
@@ -50,7 +51,7 @@ def realserver(declared: Sequence[services.Service], told: Reading) -> Iterator[
     yield from findings.overridden(told["silence"]["overridden"])
     if told["heard"]:
         yield from findings.silent(told["heard"]["answers"], told["heard"]["interface"], told["control"])
-    yield from _host(around, name)
+    yield from _host(around, name, told["hop_unit"])
 
 
 def router(declared: Sequence[services.Service], told: Reading) -> Iterator[Finding]:
@@ -152,9 +153,9 @@ def unasked(reason: str, meant: bool = False) -> Finding:
     return Finding("", "asking", BAD, f"cannot be asked: {reason}", "cure this, and verify again", blocks=True)
 
 
-def _host(around: Reading, unit: str) -> Iterator[Finding]:
+def _host(around: Reading, *units: str) -> Iterator[Finding]:
     yield findings.managers(around)
-    if unit:
+    for unit in filter(None, units):
         yield findings.unit(f"lvs-vipless-{unit}.service", around["units"], blocks=True)
 
 
