@@ -21,15 +21,22 @@ TESTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(environment.link_collection()))
 
 # A busy machine is slow, which says nothing about the code. LVS_PROFILE=nightly looks at many times as many examples.
-hypothesis.settings.register_profile("ci", deadline=None, max_examples=60)
-hypothesis.settings.register_profile("nightly", deadline=None, max_examples=1000)
-hypothesis.settings.load_profile(os.environ.get("LVS_PROFILE", "ci"))
+EXAMPLES = {"ci": 60, "nightly": 1000}
+PROFILE = os.environ.get("LVS_PROFILE", "ci")
+for name, count in EXAMPLES.items():
+    hypothesis.settings.register_profile(name, deadline=None, max_examples=count)
+hypothesis.settings.load_profile(PROFILE)
+
+# A test that takes so long hangs, on a machine that is slow and busy too; so does a work three times as long.
+SECONDS = 15 * EXAMPLES[PROFILE]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with its folder's name, so that `-m "not molecule"` chooses. Those that wait come last."""
     items.sort(key=lambda item: item.get_closest_marker("background") is not None)
     for item in items:
+        # Those that wait do so for a program, whose time is limited: tools.py.
+        item.add_marker(pytest.mark.timeout(0 if item.get_closest_marker("background") else SECONDS))
         if item.path.is_relative_to(TESTS):
             item.add_marker(item.path.relative_to(TESTS).parts[0])
 
@@ -43,7 +50,7 @@ def machine() -> environment.Environment:
 @pytest.fixture(scope="session")
 def tools(request: pytest.FixtureRequest, machine: environment.Environment) -> Iterator[Tools]:
     with terminal(request.config.pluginmanager.getplugin("capturemanager")) as shown:
-        yield Tools(machine, shown)
+        yield Tools(machine, shown, 3 * SECONDS)
 
 
 @pytest.fixture(scope="session", autouse=True)

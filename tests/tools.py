@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
@@ -15,6 +14,7 @@ from typing import TextIO
 import pytest
 from _pytest.capture import CaptureManager
 
+import program
 from environment import Environment
 
 TAIL_LINES = 60
@@ -57,62 +57,51 @@ def terminal(capture: CaptureManager) -> Iterator[TextIO]:
 
 
 class Tools:
-    """Runs programs of the set-up; one whose exit code is not 0 fails the test with what it wrote."""
+    """Runs programs of the set-up; one whose exit code is not 0, or that takes too long, fails the test with what it
+    wrote."""
 
-    def __init__(self, machine: Environment, shown: TextIO) -> None:
-        """Take the set-up, and where `watch` writes."""
+    def __init__(self, machine: Environment, shown: TextIO, seconds: float) -> None:
+        """Take the set-up, where `watch` writes, and how long a program may take."""
         self.machine = machine
         self._shown = shown
+        self._seconds = seconds
         self._variables = {**machine.variables(), "NO_COLOR": "1"}
         # Programs may run at the same time.
         self._one = threading.Lock()
 
     def run(self, command: Sequence[str], cwd: Path, **variables: str) -> str:
         """Return all that a program writes. `variables` are added to its environment, here and in `watch`."""
-        done = subprocess.run(
-            list(command),
-            cwd=cwd,
-            env=self._variables | variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        _check(command, done.returncode, done.stdout)
-        return done.stdout
+        written: list[str] = []
+        self._run(command, cwd, variables, written.append, lambda: "".join(written))
+        return "".join(written)
 
     def watch(self, name: str, command: Sequence[str], cwd: Path, **variables: str) -> None:
         """Show each line that a long program writes, under `name` and with the seconds since its start."""
         excerpt = Excerpt()
         started = time.monotonic()
-        with subprocess.Popen(
-            list(command),
-            cwd=cwd,
-            env=self._variables | variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        ) as process:
-            assert process.stdout is not None
-            try:
-                for line in map(str.rstrip, process.stdout):
-                    excerpt.add(line)
-                    self.say(f"[{name} {time.monotonic() - started:4.0f} s] {line}")
-            except BaseException:
-                process.terminate()
-                raise
-        _check(command, process.returncode, str(excerpt))
+
+        def show(line: str) -> None:
+            excerpt.add(line.rstrip())
+            self.say(f"[{name} {time.monotonic() - started:4.0f} s] {line.rstrip()}")
+
+        self._run(command, cwd, variables, show, lambda: str(excerpt))
+
+    def _run(
+        self,
+        command: Sequence[str],
+        cwd: Path,
+        variables: Mapping[str, str],
+        take: Callable[[str], object],
+        taken: Callable[[], str],
+    ) -> None:
+        try:
+            code = program.carry_out(command, cwd, self._variables | variables, self._seconds, take)
+        except program.TooLong as error:
+            pytest.fail(f"`{' '.join(command)}`: {error}\n{taken()}", pytrace=False)
+        if code != 0:
+            pytest.fail(f"`{' '.join(command)}` ended with exit code {code}:\n{taken()}", pytrace=False)
 
     def say(self, line: str) -> None:
         """Write one line to the terminal now."""
         with self._one:
             print(line, file=self._shown, flush=True)
-
-
-def _check(command: Sequence[str], code: int, output: str) -> None:
-    if code != 0:
-        pytest.fail(f"`{' '.join(command)}` ended with exit code {code}:\n{output}", pytrace=False)

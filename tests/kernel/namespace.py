@@ -101,41 +101,45 @@ class Namespace:
     def watching_rules(self) -> Iterator[list[str]]:
         """What ``ip monitor rule`` shows; whole when the block has ended."""
 
-        def seen_by(seen: list[str], turn: int) -> bool:
-            self.ip(f"rule add priority {32000 + turn} nop")
-            self.ip(f"rule delete priority {32000 + turn}")
-            return any(line.startswith(f"Deleted {32000 + turn}:") for line in seen)
+        def sign(number: int) -> str:
+            self.ip(f"rule add priority {20000 + number} nop")
+            self.ip(f"rule delete priority {20000 + number}")
+            return f"Deleted {20000 + number}:"
 
-        with self._monitoring("rule", seen_by) as seen:
+        with self._monitoring("rule", sign) as seen:
             yield seen
 
     @contextmanager
     def watching_links(self) -> Iterator[list[str]]:
         """What ``ip monitor link`` shows, with lines about lo; whole when the block has ended."""
 
-        def seen_by(seen: list[str], turn: int) -> bool:
-            self.ip(f"link set lo mtu {65000 + turn}")
-            return any(f" mtu {65000 + turn} " in line for line in seen)
+        def sign(number: int) -> str:
+            self.ip(f"link set lo mtu {10000 + number}")
+            return f" mtu {10000 + number} "
 
-        with self._monitoring("link", seen_by) as seen:
+        with self._monitoring("link", sign) as seen:
             yield seen
 
     @contextmanager
-    def _monitoring(self, what: str, seen_by: Callable[[list[str], int], bool]) -> Iterator[list[str]]:
-        """A sign is given until the monitor has seen it, at both ends: it does not say when it begins to listen."""
+    def _monitoring(self, what: str, sign: Callable[[int], str]) -> Iterator[list[str]]:
+        """Signs are given at both ends until the monitor has shown one: it does not say when it begins to listen.
+
+        Each is another, since the kernel tells of nothing that stays as it is.
+        """
         seen: list[str] = []
+        signs = map(sign, itertools.count())
         command = ["ip", "-n", self.name, "-oneline", "monitor", what]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             reader = threading.Thread(target=seen.extend, args=(process.stdout,))
             reader.start()
-            for turn in (1, 2):
-                while not seen_by(seen, turn):
-                    time.sleep(0.01)
-                if turn == 1:
-                    yield seen
-            process.terminate()
-            reader.join()
+            try:
+                _await_sign(signs, seen)
+                yield seen
+                _await_sign(signs, seen)
+            finally:
+                process.terminate()
+                reader.join()
 
     def call(self, module: str, *, check: bool = False, **params: Any) -> dict[str, Any]:
         """Run a module's work inside, its parameters validated by Ansible's own validator first."""
@@ -171,6 +175,15 @@ def call(module: str, *, check: bool = False, **params: Any) -> dict[str, Any]:
         raise ValueError("; ".join(result.error_messages))
     answer: dict[str, Any] = loaded.run(result.validated_parameters, check)
     return answer
+
+
+def _await_sign(signs: Iterator[str], seen: list[str]) -> None:
+    ends = time.monotonic() + 30
+    given: list[str] = []
+    while not any(sign in line for line in seen for sign in given):
+        assert time.monotonic() < ends, f"none of {given} was seen"
+        given.append(next(signs))
+        time.sleep(0.01)
 
 
 def _setns(descriptor: int) -> None:
