@@ -166,11 +166,8 @@ overridden:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.arp import outcome
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.arp_table import ArpTable, guarded, sources
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_file import boot_file
@@ -179,6 +176,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sysctl import 
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sysctl_file import SysctlFile
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sysctl_source import overridden
 from ansible_collections.lvs.vipless.plugins.module_utils._model import arp, arp_silence, sysctl, values
+from ansible_collections.lvs.vipless.plugins.module_utils._module import carry_out
 
 SPEC = ArgumentSpec(
     {
@@ -225,14 +223,7 @@ def _by_sysctl(params: dict[str, Any], present: bool, check_mode: bool) -> dict[
 
 
 def main() -> None:
-    module = AnsibleModule(**SPEC.to_kwargs())
-    try:
-        result = run(module.params, module.check_mode)
-    except LvsError as error:
-        module.fail_json(msg=str(error), **error.details)
-    for warning in result.pop("warnings"):
-        module.warn(warning)
-    module.exit_json(**result)
+    carry_out(SPEC, run)
 
 
 if __name__ == "__main__":

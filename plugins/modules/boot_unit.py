@@ -95,13 +95,11 @@ changes:
 from contextlib import nullcontext
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_unit import Unit, require_systemd
 from ansible_collections.lvs.vipless.plugins.module_utils._model import boot_unit
+from ansible_collections.lvs.vipless.plugins.module_utils._module import carry_out
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
 
 SPEC = ArgumentSpec(
@@ -130,12 +128,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(**SPEC.to_kwargs())
-    try:
-        result = run(module.params, module.check_mode)
-    except LvsError as error:
-        module.fail_json(msg=str(error), **error.details)
-    module.exit_json(**result)
+    carry_out(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -86,12 +86,10 @@ connections:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.asking import connect
 from ansible_collections.lvs.vipless.plugins.module_utils._model import plain, values
+from ansible_collections.lvs.vipless.plugins.module_utils._module import carry_out
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "address": {"type": "str", "required": True},
@@ -129,12 +127,7 @@ def run(params: dict[str, Any], _check_mode: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(**SPEC.to_kwargs())
-    try:
-        result = run(module.params, module.check_mode)
-    except LvsError as error:
-        module.fail_json(msg=str(error), **error.details)
-    module.exit_json(**result)
+    carry_out(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -202,16 +202,14 @@ changes:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec, objects, one_or_many
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_file import boot_file
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.controller import protected_connection
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_rules import HOOKS
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_table import Entry, MarkTable, complete
 from ansible_collections.lvs.vipless.plugins.module_utils._model import mark_options, values
+from ansible_collections.lvs.vipless.plugins.module_utils._module import carry_out
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
 from ansible_collections.lvs.vipless.plugins.module_utils._safety import refuse_odd
 
@@ -256,12 +254,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(**SPEC.to_kwargs())
-    try:
-        result = run(module.params, module.check_mode)
-    except LvsError as error:
-        module.fail_json(msg=str(error), **error.details)
-    module.exit_json(**result)
+    carry_out(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -134,10 +134,7 @@ managers:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import (
     marking,
     nft,
@@ -150,6 +147,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import
 from ansible_collections.lvs.vipless.plugins.module_utils._model import plain
 from ansible_collections.lvs.vipless.plugins.module_utils._model.managers import filters, judge
 from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl import path_of
+from ansible_collections.lvs.vipless.plugins.module_utils._module import carry_out
 
 SPEC = ArgumentSpec(
     {name: {"type": "list", "elements": "str", "default": []} for name in ("units", "sysctls", "towards")}
@@ -180,12 +178,7 @@ def run(params: dict[str, Any], _check_mode: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(**SPEC.to_kwargs())
-    try:
-        result = run(module.params, module.check_mode)
-    except LvsError as error:
-        module.fail_json(msg=str(error), **error.details)
-    module.exit_json(**result)
+    carry_out(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -131,11 +131,8 @@ changes:
 from dataclasses import replace
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec, objects, one_or_many
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.address_guard import guard
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.addresses import AddressList, keeps_owner
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_file import boot_file
@@ -143,6 +140,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import r
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
 from ansible_collections.lvs.vipless.plugins.module_utils._model import address, boot_lines, values
 from ansible_collections.lvs.vipless.plugins.module_utils._model.address_restored import Restored
+from ansible_collections.lvs.vipless.plugins.module_utils._module import carry_out
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -185,12 +183,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(**SPEC.to_kwargs())
-    try:
-        result = run(module.params, module.check_mode)
-    except LvsError as error:
-        module.fail_json(msg=str(error), **error.details)
-    module.exit_json(**result)
+    carry_out(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -160,11 +160,8 @@ changes:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec, objects, one_or_many
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_file import boot_file
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.host import lookup
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import require_interfaces
@@ -172,6 +169,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.routes import 
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.sources import require_sources
 from ansible_collections.lvs.vipless.plugins.module_utils._model import boot_lines, ownership, route, values
+from ansible_collections.lvs.vipless.plugins.module_utils._module import carry_out
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "prefixes": {"type": "list", "elements": "str", "required": True},
@@ -217,12 +215,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(**SPEC.to_kwargs())
-    try:
-        result = run(module.params, module.check_mode)
-    except LvsError as error:
-        module.fail_json(msg=str(error), **error.details)
-    module.exit_json(**result)
+    carry_out(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -101,17 +101,15 @@ changes:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import ipvs_modules
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.genl import NETLINK_GENERIC
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.ipvs_config import Config
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.links import require_interfaces
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
 from ansible_collections.lvs.vipless.plugins.module_utils._model import ipvs_config
+from ansible_collections.lvs.vipless.plugins.module_utils._module import carry_out
 
 DAEMON: dict[str, dict[str, Any]] = {
     "role": {"type": "str", "choices": list(ipvs_config.ROLES), "required": True},
@@ -139,12 +137,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(**SPEC.to_kwargs())
-    try:
-        result = run(module.params, module.check_mode)
-    except LvsError as error:
-        module.fail_json(msg=str(error), **error.details)
-    module.exit_json(**result)
+    carry_out(SPEC, run)
 
 
 if __name__ == "__main__":

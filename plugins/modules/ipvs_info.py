@@ -183,16 +183,14 @@ configuration:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import ipvs_modules
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.genl import NETLINK_GENERIC
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.ipvs import read_all
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.ipvs_config import Config, info
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
 from ansible_collections.lvs.vipless.plugins.module_utils._model import ipvs_config, ipvs_report
+from ansible_collections.lvs.vipless.plugins.module_utils._module import carry_out
 
 SPEC = ArgumentSpec()
 
@@ -216,12 +214,7 @@ def run(_params: dict[str, Any], _check_mode: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(**SPEC.to_kwargs())
-    try:
-        result = run(module.params, module.check_mode)
-    except LvsError as error:
-        module.fail_json(msg=str(error), **error.details)
-    module.exit_json(**result)
+    carry_out(SPEC, run)
 
 
 if __name__ == "__main__":

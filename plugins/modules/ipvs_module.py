@@ -112,13 +112,11 @@ reload_steps:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import ipvs_loading, ipvs_modules
 from ansible_collections.lvs.vipless.plugins.module_utils._model import ipvs_module
+from ansible_collections.lvs.vipless.plugins.module_utils._module import carry_out
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
 
 SPEC = ArgumentSpec(
@@ -150,14 +148,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(**SPEC.to_kwargs())
-    try:
-        result = run(module.params, module.check_mode)
-    except LvsError as error:
-        module.fail_json(msg=str(error), **error.details)
-    for warning in result.pop("warnings"):
-        module.warn(warning)
-    module.exit_json(**result)
+    carry_out(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -300,16 +300,14 @@ surplus:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec, objects, one_or_many
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import boot_file, ipvs_modules
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.genl import NETLINK_GENERIC
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.ipvs import ServiceTable
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
 from ansible_collections.lvs.vipless.plugins.module_utils._model import boot_lines, ipvs, ipvs_options, values
+from ansible_collections.lvs.vipless.plugins.module_utils._module import carry_out
 
 DESTINATION = {
     "address": {"type": "str", "required": True},
@@ -357,12 +355,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(**SPEC.to_kwargs())
-    try:
-        result = run(module.params, module.check_mode)
-    except LvsError as error:
-        module.fail_json(msg=str(error), **error.details)
-    module.exit_json(**result)
+    carry_out(SPEC, run)
 
 
 if __name__ == "__main__":

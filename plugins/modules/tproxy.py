@@ -278,16 +278,14 @@ changes:
 from functools import partial
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec, objects, one_or_many
 from ansible_collections.lvs.vipless.plugins.module_utils._engine import converge
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_file import boot_file
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.controller import protected_connection
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_table import Entry, MarkTable, complete
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.proxy_content import ProxyContent
 from ansible_collections.lvs.vipless.plugins.module_utils._model import mark_options, proxy, proxy_options, values
+from ansible_collections.lvs.vipless.plugins.module_utils._module import carry_out
 from ansible_collections.lvs.vipless.plugins.module_utils._plan import Desired
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -334,12 +332,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(**SPEC.to_kwargs())
-    try:
-        result = run(module.params, module.check_mode)
-    except LvsError as error:
-        module.fail_json(msg=str(error), **error.details)
-    module.exit_json(**result)
+    carry_out(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -148,14 +148,12 @@ remaining:
 
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.lvs.vipless.plugins.module_utils._argspec import ArgumentSpec
-from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsError
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.boot_unit import require_systemd
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.privilege import require_net_admin
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.undo import Timer
 from ansible_collections.lvs.vipless.plugins.module_utils._model import undo, values
+from ansible_collections.lvs.vipless.plugins.module_utils._module import carry_out
 
 ADDRESS = {
     "prefixes": {"type": "list", "elements": "str", "required": True},
@@ -191,12 +189,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(**SPEC.to_kwargs())
-    try:
-        result = run(module.params, module.check_mode)
-    except LvsError as error:
-        module.fail_json(msg=str(error), **error.details)
-    module.exit_json(**result)
+    carry_out(SPEC, run)
 
 
 if __name__ == "__main__":

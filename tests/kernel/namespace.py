@@ -12,11 +12,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 
+import ansible.module_utils.basic
 from ansible.module_utils.common.arg_spec import ModuleArgumentSpecValidator
+
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel import basic
 
 _CLONE_NEWNET = 0x40000000
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -89,11 +93,12 @@ class Namespace:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """This thread, inside the namespace."""
+        """This thread, inside the namespace, where Ansible helps those who call parts of a module."""
         with Path("/proc/thread-self/ns/net").open("rb") as home, Path("/run/netns", self.name).open("rb") as there:
             _setns(there.fileno())
             try:
-                yield
+                with basic.helped_by(helpers()):
+                    yield
             finally:
                 _setns(home.fileno())
 
@@ -173,8 +178,18 @@ def call(module: str, *, check: bool = False, **params: Any) -> dict[str, Any]:
     result = ModuleArgumentSpecValidator(**spec).validate(json.loads(json.dumps(params)))
     if result.error_messages:
         raise ValueError("; ".join(result.error_messages))
-    answer: dict[str, Any] = loaded.run(result.validated_parameters, check)
+    with basic.helped_by(helpers()):
+        answer: dict[str, Any] = loaded.run(result.validated_parameters, check)
     return answer
+
+
+@cache
+def helpers() -> basic.Module:
+    """Ansible's own for a task without options."""
+    ansible.module_utils.basic._ANSIBLE_ARGS = b'{"ANSIBLE_MODULE_ARGS": {}}'
+    # Since 2.19 it says how results are written, which nothing is here.
+    ansible.module_utils.basic._ANSIBLE_PROFILE = "legacy"  # type: ignore[attr-defined]
+    return basic.Module(argument_spec={})
 
 
 def _await_sign(signs: Iterator[str], seen: list[str]) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -202,6 +205,58 @@ def test_what_was_made_before_its_file_failed_is_told(netns: Namespace, case: Ca
     assert caught.value.details["changed"]
     assert caught.value.details["done"] == changes
     assert not netns.call(case.module, **case.options)["changed"]
+
+
+def test_a_task_tells_what_was_made_before_its_file_failed(netns: Namespace, tmp_path: Path) -> None:
+    """The same, by a process of its own, as Ansible starts it."""
+    arguments = tmp_path / "arguments"
+    arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": {**RULE, "file": "/sys/lvs-vipless.test"}}))
+    module = "ansible_collections.lvs.vipless.plugins.modules.ip_rule"
+    path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = ["ip", "netns", "exec", netns.name, sys.executable, "-m", module, str(arguments)]
+    done = subprocess.run(command, env=path, capture_output=True, text=True, check=False)
+    told = json.loads(done.stdout)
+    assert done.returncode == 1, done.stderr
+    assert told["failed"]
+    assert told["changed"]
+    assert told["done"] == ["add ipv4 100: from all iif v0 lookup 100 proto 117"]
+    assert "/sys/lvs-vipless.test: -4 rule add priority 100 " in told["msg"]
+
+
+RULE = {"priority": 100, "family": "ipv4", "iif": "v0", "table": "100"}
+OTHER = {**RULE, "priority": 101}
+
+
+@contextmanager
+def mounted(file: Path, *options: str) -> Iterator[None]:
+    """A file that is mounted by itself, as containers have them: nothing can be renamed to its place."""
+    subprocess.run(["mount", "--bind", file, file], check=True)
+    try:
+        if options:
+            subprocess.run(["mount", "-o", ",".join(("remount", "bind", *options)), file], check=True)
+        yield
+    finally:
+        subprocess.run(["umount", file], check=True)
+
+
+def test_a_file_that_is_mounted_by_itself_is_written(netns: Namespace, tmp_path: Path) -> None:
+    file = tmp_path / "rules"
+    netns.call("ip_rule", **OTHER, file=str(file))
+    with mounted(file):
+        assert netns.call("ip_rule", **RULE, file=str(file))["changed"]
+        assert "priority 100" in file.read_text()
+        assert not netns.call("ip_rule", **RULE, file=str(file))["changed"]
+    assert [path.name for path in tmp_path.iterdir()] == ["rules"]
+
+
+def test_what_was_made_is_told_where_the_old_file_stays(netns: Namespace, tmp_path: Path) -> None:
+    file = tmp_path / "rules"
+    netns.call("ip_rule", **OTHER, file=str(file))
+    with mounted(file, "ro"), pytest.raises(PartlyApplied) as caught:
+        netns.call("ip_rule", **RULE, file=str(file))
+    assert caught.value.details["done"] == ["add ipv4 100: from all iif v0 lookup 100 proto 117"]
+    assert "Read-only file system" in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["rules"]
 
 
 def test_ten_thousand_marks_load_as_quickly_as_before(netns: Namespace, tmp_path: Path) -> None:

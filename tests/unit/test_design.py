@@ -201,11 +201,15 @@ def test_imports_point_downwards(path: Path) -> None:
             assert not upward
 
 
+# The main() of all modules, and the class that tells its own failures in a better way.
+ENDING = {"_module.py": ("carry_out",), "basic.py": ("Module",)}
+
+
 @each(*SOURCES)
 def test_only_main_ends_a_module(path: Path) -> None:
     tree = tree_of(path)
-    main = [function for function in functions(tree) if path in MODULES and function.name == "main"]
-    allowed = {id(node) for function in main for node in ast.walk(function)}
+    main = [node for node in ast.walk(tree) if getattr(node, "name", "") in ENDING.get(path.name, ())]
+    allowed = {id(node) for one in main for node in ast.walk(one)}
     ends = [
         node.lineno
         for node in ast.walk(tree)

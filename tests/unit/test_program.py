@@ -33,7 +33,13 @@ def in_ascii(code: str, *arguments: str) -> str:
 
 
 def test_what_a_program_writes_is_read() -> None:
-    code = f"from {UTILS}.program import run\nprint(ascii(run(['printf', '%s\\\\377', *sys.argv[1:]]).stdout))"
+    code = f"""
+import namespace
+from {UTILS} import basic
+from {UTILS}.program import run
+with basic.helped_by(namespace.helpers()):
+    print(ascii(run(['printf', r'%s\\377', *sys.argv[1:]]).stdout))
+"""
     assert in_ascii(code, ARROW) == ascii(ARROW + "\ufffd")
 
 
@@ -46,5 +52,5 @@ def test_comments_of_files_are_read(tmp_path: Path) -> None:
 
 def test_programs_are_run_in_one_place() -> None:
     files = (CHECKOUT / "plugins").rglob("*.py")
-    assert [file.name for file in files if "subprocess.run(" in file.read_text(encoding="utf-8")] == ["program.py"]
-    assert not [file.name for file in (CHECKOUT / "plugins").rglob("*.py") if "text=True" in file.read_text()]
+    assert [file.name for file in files if "run_command(" in file.read_text(encoding="utf-8")] == ["basic.py"]
+    assert not [file.name for file in (CHECKOUT / "plugins").rglob("*.py") if "subprocess" in file.read_text()]

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Sequence
 from typing import Any
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import Missing, ProgramFailed
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.basic import Done
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.nft_library import Context, context
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.privilege import require_net_admin
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find, run
@@ -66,12 +66,12 @@ class Transactions:
         return done.returncode, done.stderr
 
 
-def _ask(command: Json, *options: str) -> subprocess.CompletedProcess[str]:
+def _ask(command: Json, *options: str) -> Done:
     # Numbers, since the names of protocols depend on /etc/protocols.
     return _run(["--json", "--numeric", *options, "--file", "-"], json.dumps({"nftables": [command]}))
 
 
-def _run(options: Sequence[str], stdin: str) -> subprocess.CompletedProcess[str]:
+def _run(options: Sequence[str], stdin: str) -> Done:
     program = find("nft")
     if program is None:
         raise Missing("The program nft is not on this host.", "install the package nftables.")
@@ -79,6 +79,6 @@ def _run(options: Sequence[str], stdin: str) -> subprocess.CompletedProcess[str]
     return run([program, *options], stdin)
 
 
-def _objects(done: subprocess.CompletedProcess[str]) -> list[Json]:
+def _objects(done: Done) -> list[Json]:
     found: list[Json] = json.loads(done.stdout)["nftables"]
     return [item for item in found if "metainfo" not in item]

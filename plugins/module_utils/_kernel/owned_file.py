@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ansible_collections.lvs.vipless.plugins.module_utils._errors import BadInput, Refused
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.basic import put
 from ansible_collections.lvs.vipless.plugins.module_utils._model.boot import ROOT, Line, lines
 from ansible_collections.lvs.vipless.plugins.module_utils._model.sysctl import mark
 
@@ -50,13 +51,10 @@ def write(path: Path, text: str, mode: int) -> None:
         with open(descriptor, "w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
-            os.fchmod(descriptor, mode)
-            os.fchown(descriptor, 0, 0)
             os.fsync(descriptor)
-        Path(fresh).replace(path)
-    except BaseException:
-        Path(fresh).unlink()
-        raise
+        put(Path(fresh), path, mode)
+    finally:
+        Path(fresh).unlink(missing_ok=True)
 
 
 def remove(path: Path) -> None:

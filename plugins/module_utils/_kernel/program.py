@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Sequence
+
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.basic import Done, run_program
 
 _SYSTEM_DIRECTORIES = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 """Where they are, also for a user whose PATH leaves these out."""
@@ -19,17 +20,9 @@ def find(name: str) -> str | None:
     return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *_SYSTEM_DIRECTORIES]))
 
 
-def run(command: Sequence[str], stdin: str = "") -> subprocess.CompletedProcess[str]:
+def run(command: Sequence[str], stdin: str = "") -> Done:
     """Run a program to its end and keep what it writes, in the language and encoding that every host has.
 
     Where a task has no UTF-8 locale, Python would raise UnicodeDecodeError at the arrow that systemctl(1) draws.
     """
-    return subprocess.run(
-        list(command),
-        input=stdin,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-        env={**os.environ, "LC_ALL": "C"},
-    )
+    return run_program(command, stdin, {"LC_ALL": "C"})

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +19,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._errors import (
 )
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel import addresses, ipvs_modules, sysctl
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.arp_table import ArpTable
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.basic import Done
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.genl import NETLINK_GENERIC
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.guard_table import GuardTable
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.ipvs import ServiceTable
@@ -205,7 +205,7 @@ class Timer:
             raise ProgramFailed(" ".join(command[:2]), done.returncode, done.stderr)
 
 
-def _systemd(command: list[str]) -> subprocess.CompletedProcess[str]:
+def _systemd(command: list[str]) -> Done:
     return run([_program(command[0], "systemd"), *command[1:]])
 
 
