@@ -21,17 +21,25 @@ TESTS = Path(__file__).resolve().parent
 sys.path.insert(0, str(environment.link_collection()))
 
 # A busy machine is slow, which says nothing about the code. LVS_PROFILE=nightly looks at many times as many examples.
-EXAMPLES = {"ci": 60, "nightly": 1000}
-PROFILE = os.environ.get("LVS_PROFILE", "ci")
+EXAMPLES = {"quick": 10, "ci": 60, "nightly": 1000}
+PROFILE = os.environ.get("LVS_PROFILE", "quick" if "--quick" in sys.argv else "ci")
 for name, count in EXAMPLES.items():
     hypothesis.settings.register_profile(name, deadline=None, max_examples=count)
 hypothesis.settings.load_profile(PROFILE)
 
+# What --quick leaves out.
+SLOW = ("slow", "lab", "molecule")
+
 # A test that takes so long hangs, on a machine that is slow and busy too; so does a work three times as long.
-SECONDS = 15 * EXAMPLES[PROFILE]
+SECONDS = 15 * max(60, EXAMPLES[PROFILE])
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    what = "what can be proven in five minutes: no virtual machine, no test marked slow, few examples of each property"
+    parser.addoption("--quick", action="store_true", help=what)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark each test with its folder's name, so that `-m "not molecule"` chooses. Those that wait come last."""
     items.sort(key=lambda item: item.get_closest_marker("background") is not None)
     for item in items:
@@ -39,6 +47,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.timeout(0 if item.get_closest_marker("background") else SECONDS))
         if item.path.is_relative_to(TESTS):
             item.add_marker(item.path.relative_to(TESTS).parts[0])
+    if config.getoption("quick"):
+        left_out = {item for item in items if any(map(item.get_closest_marker, SLOW))}
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")

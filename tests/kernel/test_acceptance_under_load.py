@@ -6,9 +6,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from asking import asking
 from namespace import Namespace
 from traffic import connect, serving
+
+pytestmark = pytest.mark.slow
 
 SECONDS = 5
 ENOUGH_CHANGES = 10

@@ -15,6 +15,8 @@ from ansible_collections.lvs.vipless.plugins.module_utils._errors import LvsErro
 from namespace import Namespace
 from states import STATES
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 8
 OTHERS = 300
 # A number that ip(8) has no name for.

@@ -10,6 +10,8 @@ from killing import run_killed, run_whole
 from namespace import Namespace
 from states import STATES, States
 
+pytestmark = pytest.mark.slow
+
 SETTLING_SECONDS = 1
 
 

@@ -17,6 +17,8 @@ from environment import CHECKOUT
 from namespace import Namespace
 from traffic import connect
 
+pytestmark = pytest.mark.slow
+
 LOAD = CHECKOUT / "molecule/proof/guest/load.py"
 SERVER = """
 import socketserver

@@ -19,6 +19,8 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel import lock as
 from ansible_collections.lvs.vipless.plugins.module_utils._model import boot_unit, lock
 from namespace import Namespace
 
+pytestmark = pytest.mark.slow
+
 ROUNDS = 12
 _CALLS = """
 import json, sys

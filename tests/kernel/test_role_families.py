@@ -12,6 +12,8 @@ from ansible_collections.lvs.vipless.plugins.module_utils._errors import Missing
 from namespace import Namespace
 from role_play import play, state
 
+pytestmark = pytest.mark.slow
+
 VIPS = {"ipv4": ["203.0.113.10", "203.0.113.64/26"], "ipv6": ["2001:db8:f::10"]}
 RIPS = {"ipv4": "10.0.0.11", "ipv6": "2001:db8:a::11"}
 

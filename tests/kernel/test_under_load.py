@@ -12,6 +12,8 @@ from namespace import Namespace
 from states import COUNT, address
 from traffic import connect, serving
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 4
 ENOUGH_CHANGES = 4
 VIPS = {"v4": "203.0.113.10", "v6": "2001:db8:f:1::10"}

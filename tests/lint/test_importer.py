@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from tools import Tools
+
+pytestmark = pytest.mark.slow
 
 STRICT = {
     **{f"GALAXY_IMPORTER_{name}": "true" for name in ("CHECK_REQUIRED_TAGS", "RUN_ANSIBLE_DOC", "RUN_FLAKE8")},

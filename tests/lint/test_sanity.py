@@ -8,11 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from ansible_test._internal.host_configs import NativePythonConfig
 from ansible_test._internal.python_requirements import get_venv_packages
 
 from environment import Environment
 from tools import Tools
+
+pytestmark = pytest.mark.slow
 
 # What does not run here, and why nothing is lost by it.
 ELSEWHERE = {

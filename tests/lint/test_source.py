@@ -35,7 +35,10 @@ LINTERS = {
 }
 
 
-@pytest.mark.parametrize("linter", LINTERS)
+SLOW = {"ansible-lint": pytest.mark.slow}
+
+
+@pytest.mark.parametrize("linter", [pytest.param(name, marks=SLOW.get(name, ())) for name in LINTERS])
 def test_nothing_to_report(machine: Environment, tools: Tools, linter: str) -> None:
     # mypy finds the collection by its full name, and what the lab's programs import of each other.
     search = os.pathsep.join([str(machine.collections), str(CHECKOUT / "molecule")])
