@@ -118,12 +118,16 @@ options:
             choices: [direct, tunnel, masquerade]
             default: direct
           weight:
-            description: Share of the connections, 0 to 65535. With 0 the destination gets no new ones.
+            description:
+              - Share of the connections, 0 to 65535. With 0 the destination gets no new ones.
+              - Clients that O(services[].persistent) remembers go on to it even then, unless the kernel setting
+                C(net.ipv4.vs.expire_quiescent_template) is 1.
             type: int
             default: 1
           upper_threshold:
             description:
-              - With so many connections the destination gets no new ones. 0 stands for no limit.
+              - With so many connections the destination gets no new ones but those of clients that
+                O(services[].persistent) remembers. 0 stands for no limit.
               - As it is if not given, and 0 for a new destination.
             type: int
           lower_threshold:
