@@ -40,6 +40,10 @@ class Unit:
         self._name = name
         self._files = {file.path: file for file in files}
         self._read = list(read)
+        self._begun_with = {
+            f"{SYSTEMD}/system/{name}",
+            *(path for path in (*self._files, *read) if path.endswith("/watch")),
+        }
         for path, owner in [*((path, OWNER) for path in self._files), *read.items()]:
             owned_file.require_ours("name", Path(path), owner)
 
@@ -74,7 +78,8 @@ class Unit:
         # Once for all of it: a host with many units takes long.
         _systemctl("daemon-reload")
         if self._name in stays:
-            _systemctl("start", self._name)
+            # One that ran already goes on as it began, with the old script or without any.
+            _systemctl("restart" if touched & self._begun_with else "start", self._name)
 
     def _settle(self, path: Path, stays: bool) -> None:
         if stays:

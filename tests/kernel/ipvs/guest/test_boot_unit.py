@@ -124,8 +124,11 @@ def test_what_goes_with_an_interface_comes_back_with_it() -> None:
         assert sh(listing) == before
         for module, options in calls:
             assert not call(module, check=True, **options)["changed"]
-        # Without watching, what watched goes.
-        assert f"remove {folder}/watch (0755)" in call("boot_unit", check=True, name="lvswatch")["changes"]
+        # Without watching, what watched goes, and comes again.
+        assert f"remove {folder}/watch (0755)" in call("boot_unit", name="lvswatch")["changes"]
+        assert sh(f"pgrep -f {folder}/watch || true") == ""
+        call("boot_unit", **unit)
+        assert sh(f"pgrep -f {folder}/watch") != ""
     finally:
         call("boot_unit", name="lvswatch", state="absent")
         sh("ip link delete lvs0")
