@@ -34,7 +34,7 @@ class Refused(LvsError):
     """The input is valid, but on this host it would cut traffic or the controller off."""
 
     def __init__(self, option: str, value: object, reason: str, override: str = "") -> None:
-        hint = f" Set {override} to do it all the same." if override else ""
+        hint = f" A task of your own does it all the same with {override}; roles never do." if override else ""
         super().__init__(f"{option}: {value!r} refused: {reason}{hint}", option=option)
 
 

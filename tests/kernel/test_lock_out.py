@@ -65,7 +65,7 @@ def require_refusal(netns: Namespace, module: str, options: Options, reason: str
         with pytest.raises(Refused) as caught:
             netns.call(module, check=check, **options)
         assert reason in str(caught.value)
-        assert str(caught.value).endswith("Set force: true to do it all the same.")
+        assert str(caught.value).endswith("A task of your own does it all the same with force: true; roles never do.")
     assert state(netns) == before
 
 
