@@ -53,17 +53,22 @@ class Namespace:
             "route add default via 2001:db8:a::1",
         )
         self.batch(*lines)
-        self._await_routes()
+        self._await_routes(f"{_OWN_ROUTE} ", f"{_MULTICAST_ROUTE} v0", f"{_MULTICAST_ROUTE} v1")
         return self
 
     def __exit__(self, *_error: object) -> None:
         _run("ip", "netns", "delete", self.name)
 
-    def _await_routes(self) -> None:
+    def await_address(self, address: str) -> None:
+        """Packets for an IPv6 address that was added are delivered from here on."""
+        if ":" in address:
+            self._await_routes(f"{IPv6Address(address):x}/80 ")
+
+    def _await_routes(self, *routes: str) -> None:
         """The kernel adds the routes that go with an IPv6 address and a link a moment after them, and later on a busy
         machine: from here on they are there."""
         ends = time.monotonic() + 10
-        while missing := {f"{_OWN_ROUTE} ", f"{_MULTICAST_ROUTE} v0", f"{_MULTICAST_ROUTE} v1"} - self._ipv6_routes():
+        while missing := set(routes) - self._ipv6_routes():
             assert time.monotonic() < ends, missing
             time.sleep(0.001)
 

@@ -301,6 +301,8 @@ def _try(netns: Namespace, line: str) -> None:
 def _prepare(netns: Namespace, commands: Iterable[str], settings: str, family: int) -> None:
     for command in commands:
         netns.ip(command.format(f=family, vip=VIPS[family], client=CLIENTS[family]))
+        if "address add" in command:
+            netns.await_address(VIPS[family])
     if settings:
         netns.run("sysctl", "-qw", *settings.split())
 

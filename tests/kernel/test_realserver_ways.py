@@ -51,6 +51,7 @@ def client(netns: Namespace) -> Iterator[Namespace]:
             ("-4", "-6"), CLIENT, GATEWAY, ("203.0.113.0/24", "2001:db8:f::/48"), RIP, strict=True
         ):
             made.ip(f"{family} address add {address} dev lo")
+            made.await_address(address)
             made.ip(f"{family} route replace {prefix} via {hop} src {address}")
             # Nothing here has a link-local address, as which it would ask for the other.
             netns.ip(f"{family} neighbour replace {gateway} lladdr {macs[0]} dev v0 nud permanent")

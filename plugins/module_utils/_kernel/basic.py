@@ -55,17 +55,23 @@ def helped_by(module: Module) -> Iterator[None]:
         _MODULE.reset(token)
 
 
-def run_program(command: Sequence[str], stdin: str, environment: Mapping[str, str]) -> Done:
-    """Run it to its end, with these additions to the environment. Undecodable bytes become U+FFFD."""
-    ended = _MODULE.get().run_command(
-        list(command),
-        data=stdin.encode() or None,
-        binary_data=True,
-        environ_update=dict(environment),
-        errors="replace",
-        expand_user_and_vars=False,
-        handle_exceptions=False,
-    )
+def run_program(command: Sequence[str], given: str, environment: Mapping[str, str]) -> Done:
+    """Run it to its end, with these additions to the environment. Undecodable bytes become U+FFFD.
+
+    ``given`` is a file of this process's memory, named by one more argument. A program that ends without reading its
+    standard input is an error of the pipe to Ansible, which then loses what it wrote.
+    """
+    with open(os.memfd_create("given"), "wb") as file:
+        file.write(given.encode())
+        file.flush()
+        ended = _MODULE.get().run_command(
+            [*command, *([f"/dev/fd/{file.fileno()}"] if given else [])],
+            pass_fds=[file.fileno()],
+            environ_update=dict(environment),
+            errors="replace",
+            expand_user_and_vars=False,
+            handle_exceptions=False,
+        )
     return Done(*ended)
 
 

@@ -62,21 +62,21 @@ class Transactions:
         self._context = self._context or context()
         if self._context:
             return self._context.run(commands)
-        done = _run(["--file", "-"], commands)
+        done = _run(["--file"], commands)
         return done.returncode, done.stderr
 
 
 def _ask(command: Json, *options: str) -> Done:
     # Numbers, since the names of protocols depend on /etc/protocols.
-    return _run(["--json", "--numeric", *options, "--file", "-"], json.dumps({"nftables": [command]}))
+    return _run(["--json", "--numeric", *options, "--file"], json.dumps({"nftables": [command]}))
 
 
-def _run(options: Sequence[str], stdin: str) -> Done:
+def _run(options: Sequence[str], given: str) -> Done:
     program = find("nft")
     if program is None:
         raise Missing("The program nft is not on this host.", "install the package nftables.")
     require_net_admin("even reading nftables needs")
-    return run([program, *options], stdin)
+    return run([program, *options], given)
 
 
 def _objects(done: Done) -> list[Json]:

@@ -20,9 +20,11 @@ def find(name: str) -> str | None:
     return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *_SYSTEM_DIRECTORIES]))
 
 
-def run(command: Sequence[str], stdin: str = "") -> Done:
+def run(command: Sequence[str], given: str = "") -> Done:
     """Run a program to its end and keep what it writes, in the language and encoding that every host has.
+
+    Where anything is given, it is in a file that one more argument names.
 
     Where a task has no UTF-8 locale, Python would raise UnicodeDecodeError at the arrow that systemctl(1) draws.
     """
-    return run_program(command, stdin, {"LC_ALL": "C"})
+    return run_program(command, given, {"LC_ALL": "C"})
