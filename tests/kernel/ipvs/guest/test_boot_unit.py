@@ -125,10 +125,11 @@ def test_what_goes_with_an_interface_comes_back_with_it() -> None:
         for module, options in calls:
             assert not call(module, check=True, **options)["changed"]
         # Without watching, what watched goes, and comes again.
+        running = "pgrep -f lvswatch/[w]atch || true"
         assert f"remove {folder}/watch (0755)" in call("boot_unit", name="lvswatch")["changes"]
-        assert sh(f"pgrep -f {folder}/watch || true") == ""
+        assert sh(running) == ""
         call("boot_unit", **unit)
-        assert sh(f"pgrep -f {folder}/watch") != ""
+        assert sh(running) != ""
     finally:
         call("boot_unit", name="lvswatch", state="absent")
         sh("ip link delete lvs0")
