@@ -15,7 +15,7 @@ class TooLong(Exception):
     """It has not ended in its time, or another holds its output open; names all processes, one of which hangs."""
 
     def __init__(self, seconds: float) -> None:
-        listing = ["ps", "-e", "--forest", "-o", "pid,ppid,etimes,stat,wchan:20,args"]
+        listing = ["ps", "-eww", "--forest", "-o", "pid,ppid,etimes,stat,wchan:20,args"]
         processes = subprocess.run(listing, capture_output=True, text=True, check=False).stdout
         super().__init__(f"not over after {seconds:.0f} s, among these processes:\n{processes}")
 
