@@ -45,6 +45,8 @@ class Unit:
             *(path for path in (*self._files, *read) if path.endswith("/watch")),
         }
         for path, owner in [*((path, OWNER) for path in self._files), *read.items()]:
+            if path.startswith(f"{boot.ROOT}/"):
+                owned_file.require_writable("name", Path(path))
             owned_file.require_ours("name", Path(path), owner)
 
     def wanted(self) -> list[boot.Line]:
@@ -84,7 +86,6 @@ class Unit:
     def _settle(self, path: Path, stays: bool) -> None:
         if stays:
             file = self._files[str(path)]
-            path.parent.mkdir(parents=True, exist_ok=True)
             owned_file.write(path, file.text, file.mode)
         else:
             owned_file.remove(path)
