@@ -269,3 +269,21 @@ def test_a_session_without_addresses_is_none(netns: Namespace, connection: str) 
         rule(to="203.0.113.0/24", table="100"),
     ):
         assert told(netns, connection, module, options) == "changed"
+
+
+@pytest.mark.parametrize("vip", ["203.0.113.10", "2001:db8:f::10"])
+def test_vips_that_were_declared_move_between_ways_and_devices(netns: Namespace, vip: str) -> None:
+    """What the roles change under traffic: the new way comes before the old one goes, on any device."""
+    address = {"prefixes": [vip], "device": "v0"}
+    netns.call("ip_address", **address)
+    # As role director asks before every run.
+    netns.call("ip_local_route", check=True, prefixes=[vip], type="unreachable", table="main")
+    assert netns.call("ip_local_route", prefixes=[vip], device="v0", metric=1024)["changed"]
+    assert netns.call("ip_address", **{**address, "device": "v1"})["changed"]
+    assert netns.call("ip_address", **address, state="absent")["changed"]
+
+
+def test_an_address_that_nobody_declared_does_not(netns: Namespace) -> None:
+    netns.ip("address add 203.0.113.10/32 dev v0")
+    with pytest.raises(Refused, match=r"it holds 203\.0\.113\.10, an address of v0"):
+        netns.call("ip_local_route", prefixes=["203.0.113.10"], metric=1024)

@@ -30,8 +30,8 @@ def lookup(protected: Sequence[str]) -> Callable[[Session, int], list[Held]]:
 
 
 def held(session: Session, family: int) -> list[Held]:
-    """The addresses of the family that this host lives by, each with what it is."""
-    there = addresses.dump(session, family)
+    """The addresses of the family that this host lives by, each with what it is. VIPs are none."""
+    there = [one for one in addresses.dump(session, family) if not (_is_owned(one) and one.network.num_addresses == 1)]
     found = [Held(item.address, f"an address of {item.device}", item.device) for item in there]
     found.extend(next_hops(session, family))
     found.extend(controller())
@@ -78,8 +78,11 @@ def answering() -> list[Held]:
 
 
 def is_own(found: Address) -> bool:
-    is_owned = found.protocol not in OTHERS_PROTOCOLS and found.protocol != UNOWNED
-    return found.device != "lo" and not is_owned and found.network.num_addresses > 1
+    return found.device != "lo" and not _is_owned(found) and found.network.num_addresses > 1
+
+
+def _is_owned(found: Address) -> bool:
+    return found.protocol not in OTHERS_PROTOCOLS and found.protocol != UNOWNED
 
 
 def _named(route: Route) -> str:
