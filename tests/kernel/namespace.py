@@ -27,6 +27,8 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _CAP_NET_ADMIN = 12
 _OWN_ROUTE, _MULTICAST_ROUTE = f"{IPv6Address('2001:db8:a::2'):x}/80", f"{IPv6Address('ff00::'):x}/08"
 """As /proc/net/ipv6_route has them: hexadecimal, the length too."""
+_TENTATIVE = 0x40
+"""IFA_F_TENTATIVE of include/uapi/linux/if_addr.h, in /proc/net/if_inet6."""
 _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count()
 
@@ -60,9 +62,20 @@ class Namespace:
         _run("ip", "netns", "delete", self.name)
 
     def await_address(self, address: str) -> None:
-        """Packets for an IPv6 address that was added are delivered from here on."""
+        """An IPv6 address that was added can be a source, and packets for it are delivered, from here on."""
         if ":" in address:
-            self._await_routes(f"{IPv6Address(address):x}/80 ")
+            number = f"{int(IPv6Address(address)):032x}"
+            self._await_routes(f"{number}/80 ")
+            ends = time.monotonic() + 10
+            while self._is_tentative(number):
+                assert time.monotonic() < ends, address
+                time.sleep(0.001)
+
+    def _is_tentative(self, number: str) -> bool:
+        """Whether the kernel still looks for others that have the address, or is about to see that it need not."""
+        with self.entered():
+            lines = Path("/proc/thread-self/net/if_inet6").read_text().splitlines()
+        return any(int(fields[4], 16) & _TENTATIVE for fields in map(str.split, lines) if fields[0] == number)
 
     def _await_routes(self, *routes: str) -> None:
         """The kernel adds the routes that go with an IPv6 address and a link a moment after them, and later on a busy
