@@ -66,31 +66,25 @@ class Namespace:
         if ":" in address:
             number = f"{int(IPv6Address(address)):032x}"
             self._await_routes(f"{number}/80 ")
-            ends = time.monotonic() + 10
-            while self._is_tentative(number):
-                assert time.monotonic() < ends, address
-                time.sleep(0.001)
-
-    def _is_tentative(self, number: str) -> bool:
-        """Whether the kernel still looks for others that have the address, or is about to see that it need not."""
-        with self.entered():
-            lines = Path("/proc/thread-self/net/if_inet6").read_text().splitlines()
-        return any(int(fields[4], 16) & _TENTATIVE for fields in map(str.split, lines) if fields[0] == number)
+            _await_nothing(lambda: {number} & self._tentative())
 
     def _await_routes(self, *routes: str) -> None:
-        """The kernel adds the routes that go with an IPv6 address and a link a moment after them, and later on a busy
-        machine: from here on they are there."""
-        ends = time.monotonic() + 10
-        while missing := set(routes) - self._ipv6_routes():
-            assert time.monotonic() < ends, missing
-            time.sleep(0.001)
+        """The routes that go with an IPv6 address and a link are there from here on."""
+        _await_nothing(lambda: set(routes) - self._ipv6_routes())
 
     def _ipv6_routes(self) -> set[str]:
         """Destination and length, alone and with the interface."""
+        listed = self._listed("ipv6_route")
+        return {f"{one[0]}/{one[1]} {device}" for one in listed for device in ("", one[-1])}
+
+    def _tentative(self) -> set[str]:
+        """The IPv6 addresses that the kernel looks for at others still, or is about to see that it need not."""
+        return {one[0] for one in self._listed("if_inet6") if int(one[4], 16) & _TENTATIVE}
+
+    def _listed(self, file: str) -> list[list[str]]:
+        """The words of each line of a file of /proc/net."""
         with self.entered():
-            lines = Path("/proc/thread-self/net/ipv6_route").read_text().splitlines()
-        fields = [line.split() for line in lines]
-        return {f"{one[0]}/{one[1]} {device}" for one in fields for device in ("", one[-1])}
+            return [line.split() for line in Path("/proc/thread-self/net", file).read_text().splitlines()]
 
     def ip(self, arguments: str) -> str:
         """Run ip(8) inside: ``ip("rule add priority 5 table 7")``."""
@@ -208,6 +202,15 @@ def helpers() -> basic.Module:
     # Since 2.19 it says how results are written, which nothing is here.
     ansible.module_utils.basic._ANSIBLE_PROFILE = "legacy"  # type: ignore[attr-defined]
     return basic.Module(argument_spec={})
+
+
+def _await_nothing(missing: Callable[[], set[str]]) -> None:
+    """Wait until nothing is missing: the kernel does some of its work a moment after it has answered, and later on a
+    busy machine."""
+    ends = time.monotonic() + 10
+    while found := missing():
+        assert time.monotonic() < ends, found
+        time.sleep(0.001)
 
 
 def _await_sign(signs: Iterator[str], seen: list[str]) -> None:
