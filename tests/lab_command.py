@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -55,10 +56,15 @@ class LabCommand:
         return guest.running(self.settings, HOSTS)
 
     def kill_machines(self) -> None:
-        """End this lab's virtual machines as a crash would."""
-        for pid in self.processes().values():
-            os.kill(pid, signal.SIGKILL)
+        """End this lab's virtual machines as a crash would.
+
+        Again for as long as one is seen: a start that was killed leaves a QEMU behind that begins a moment later, and
+        one that goes into the background is two processes.
+        """
         deadline = time.monotonic() + 10
-        while self.processes():
-            assert time.monotonic() < deadline, "a virtual machine survived SIGKILL"
+        while machines := self.processes():
+            assert time.monotonic() < deadline, f"a virtual machine survived SIGKILL: {machines}"
+            for pid in machines.values():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             time.sleep(0.1)
