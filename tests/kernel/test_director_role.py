@@ -66,6 +66,11 @@ def services(change: dict[str, Any], place: int = 0) -> dict[str, Any]:
         ({"director_delivery_bit": "0x30000"}, "delivery_bit: '0x30000' has more than one bit set."),
         ({"director_confirm_timeout": 60}, "This host is not run by systemd."),
         ({"director_interfaces": None}, "director_interfaces"),
+        (
+            services({"persistent": 300, "realservers": [{"address": "10.0.0.11", "weight": 0}]}, 1)
+            | {"director_sysctls": {"net.ipv4.vs.expire_nodest_conn": 1}},
+            "The persistent service dns of director_services has a realserver of weight 0",
+        ),
     ],
 )
 def test_bad_input_changes_nothing(netns: Namespace, tmp_path: Path, change: dict[str, Any], message: str) -> None:

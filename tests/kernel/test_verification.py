@@ -297,6 +297,18 @@ def test_verification_goes_on_where_a_host_is_dead(netns: Namespace, neighbour: 
     assert "nobody on w0 answers for any of 2 VIPs" in done.stdout
 
 
+def test_realservers_ask_each_other_where_no_router_does(
+    netns: Namespace, neighbour: Namespace, tmp_path: Path
+) -> None:
+    """As realserver_verify_link has it."""
+    cluster = Cluster(tmp_path, {"rs1": netns, "rs2": neighbour})
+    services = [{**SERVICES[0], "vips": [VIP4], "realservers": [{"address": "10.0.0.1"}, {"address": "10.0.0.2"}]}]
+    netns.call("ip_local_route", prefixes=[VIP4])
+    done = cluster.play("verify", {"realservers": ["rs1", "rs2"]}, lvs_services=services)
+    assert f"BAD rs2 arp {VIP4} is answered for by {mac(netns, 'v0')}" in "\n".join(bad(done)), done.stdout
+    assert "nobody on v0 answers for any of 1 VIPs" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("to", "message"),
     [
