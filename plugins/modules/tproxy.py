@@ -155,6 +155,14 @@ options:
       - As it is if not given.
     type: list
     elements: str
+  close_ports:
+    description:
+      - With V(true), other hosts cannot ask the daemon itself, by connecting to O(entries[].to_port) at an address of
+        this host. Such a request has no destination but the daemon, which some daemons then ask again and again.
+        This host's own connections over C(lo) still can, and so can those to a port whose entry has
+        O(entries[].own_addresses) or O(entries[].to_addresses).
+      - As it is if not given, and V(false) for a new table.
+    type: bool
   exclude_macs:
     description:
       - Source MAC addresses whose packets go on, such as those of another proxy. An empty list removes all.
@@ -191,6 +199,7 @@ EXAMPLES = r"""
     iif: [eth0]
     exclude: [169.254.0.0/16, 10.0.0.0/8, "fe80::/10"]
     to_port: 3129
+    close_ports: true
     when_down: closed
     file: /etc/lvs-vipless/proxy/tproxy.nft
 
@@ -303,7 +312,7 @@ SPEC = one_or_many("entries", OPTIONS, identity="vips").merge(
         {
             "method": {"type": "str", "choices": list(proxy.METHODS), "default": proxy.TPROXY},
             "mark": {"type": "str"},
-            "new_connections": {"type": "bool"},
+            **{name: {"type": "bool"} for name in ("new_connections", "close_ports")},
             **{name: {"type": "list", "elements": "str"} for name in ("exclude", "exclude_macs")},
             "table": {"type": "str", "default": "lvs_tproxy"},
             "force": {"type": "bool", "default": False},

@@ -35,6 +35,7 @@ STATES = st.fixed_dictionaries(
         "mark": st.sampled_from(["0x20000/0x20000", "0x40000/0x40000", "7"]),
         "new_connections": st.booleans(),
         "exclude": st.lists(st.sampled_from(["10.0.0.0/8", "10.0.0.0/9", "169.254.1.1", "fe80::/10", "2001:db8::1"])),
+        "close_ports": st.booleans(),
         "exclude_macs": st.sampled_from([[], ["02:00:00:00:00:01"], ["02:00:00:00:00:01", "02:00:00:00:00:02"]]),
         "purge": st.just(True),
     }
@@ -49,6 +50,8 @@ DAMAGE = st.sampled_from(
         f"insert rule {TABLE} lookups accept",
         f"insert rule {TABLE} lookups ip daddr 203.0.113.0/24 return",
         f"insert rule {TABLE} lookups ip6 daddr ::1 drop",
+        f"add chain {TABLE} closed_ports; add rule {TABLE} closed_ports tcp dport 22 drop",
+        f"add chain {TABLE} closed_ports; insert rule {TABLE} lookups jump closed_ports",
     ]
 )
 

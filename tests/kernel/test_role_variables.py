@@ -226,10 +226,11 @@ CASES = {
         {
             "sysctls": {"net.ipv4.conf.v0.route_localnet": 1},
             "new_connections": False,
+            "close_ports": False,
             "entries": [{"vips": ["203.0.113.98"], "ports": ["tcp/81"], "to_port": 3131, "when_down": "closed"}],
         },
         {"sysctls": "net.ipv4.conf.v0.route_localnet = 1", "entries": r"203\.0\.113\.98 \. tcp \. 81"},
-        gone={"new_connections": "ct mark"},
+        gone={"new_connections": "ct mark", "close_ports": "tcp dport 3129 drop"},
     ),
 }
 

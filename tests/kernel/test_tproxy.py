@@ -326,6 +326,34 @@ def test_an_excluded_destination_leaves_open_connections_to_the_daemon(way: Path
         way.expect(from_proxy(4))
 
 
+@BOTH
+@pytest.mark.parametrize("options", [WEB, REDIRECT], ids=["tproxy", "redirect"])
+def test_the_port_of_the_daemon_is_closed_to_those_who_ask_it_itself(
+    way: Path, version: int, options: dict[str, Any]
+) -> None:
+    deliver(way, "c0")
+    itself = {"version": version, "port": 3129, "address": PROXY[version]}
+    with daemon(way.proxy, "proxy", version, 3129, transparent=options is WEB, asked_before=options is REDIRECT):
+        for closes, answer in (
+            (None, Answer("proxy", CLIENT[version], f"{PROXY[version]}/3129")),
+            (True, NOTHING),
+            (None, NOTHING),
+            (False, Answer("proxy", CLIENT[version], f"{PROXY[version]}/3129")),
+            (True, NOTHING),
+        ):
+            way.proxy.call("tproxy", **options, close_ports=closes)
+            assert not way.proxy.call("tproxy", **options, close_ports=closes)["changed"]
+            way.expect(answer, **itself)
+            way.expect(from_proxy(version), version)
+        with way.proxy.entered():
+            socket.create_connection((LOOPBACK[version], 3129), timeout=5).close()
+        # Excluded or not, and closed no more where the entry may be meant for this host itself.
+        way.proxy.call("tproxy", **options, exclude=[PROXY[version]])
+        way.expect(NOTHING, **itself)
+        way.proxy.call("tproxy", **{**options, "own_addresses": True}, exclude=[])
+        way.expect(Answer("proxy", CLIENT[version], f"{PROXY[version]}/3129"), **itself)
+
+
 def test_ipv6_that_means_an_ipv4_address_is_never_taken(netns: Namespace) -> None:
     """Squid would ask the address inside, such as the host's own 127.0.0.1."""
     netns.call("tproxy", method="redirect", vips=["::/0"], ports=["udp/514"], to_port=4000, when_down="closed")
@@ -406,6 +434,7 @@ def test_every_option_changed_alone_is_a_change(netns: Namespace, tmp_path: File
         "when_down": "open",
         "mark": "0x40000/0x40000",
         "new_connections": False,
+        "close_ports": True,
         "exclude": ["169.254.0.0/16", "2001:db8:b::1"],
         "exclude_macs": ["02:00:00:00:00:01"],
         "table": "other",

@@ -27,26 +27,26 @@ class ProxyShape(Shape):
     method: str = TPROXY
     tracks: bool = False
     exclude: tuple[str, ...] = ()
+    closed: tuple[mark_rules.Rule, ...] | None = None
     targets: dict[str, list[mark_rules.Rule]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, uses: Iterable[Use], table: Table) -> ProxyShape:
         used, proxied = list(uses), cast(ProxyTable, table)
         marked = (proxied.mark, proxied.mask)
-        targets = {
-            name: proxy_rules.giving(found, *marked)
-            for name in sorted({name for _map, name in used})
-            if (found := target_of(name))
-        }
+        named = {name: found for name in sorted({name for _map, name in used}) if (found := target_of(name))}
+        targets = {name: proxy_rules.giving(found, *marked) for name, found in named.items()}
         chains = {layout.chain_of(*marked): marked} if proxied.method == TPROXY else {}
         macs = frozenset(proxied.exclude_macs or ())
         maps = frozenset(name for name, _target in used)
         excluded = proxied.exclude or ()
-        return cls((PREROUTING,), macs, maps, chains, {}, proxied.method, proxied.tracks, excluded, targets)
+        closed = tuple(proxy_rules.closing(named.values())) if proxied.closes else None
+        return cls((PREROUTING,), macs, maps, chains, {}, proxied.method, proxied.tracks, excluded, closed, targets)
 
     def lookups(self) -> list[mark_rules.Rule]:
         first = [proxy_rules.tracking(*marked) for marked in self.chains.values() if self.tracks]
-        return [*proxy_rules.leaving(self.exclude), *first, *mark_rules.lookups(self.maps, ())]
+        gate = [] if self.closed is None else [proxy_rules.gate()]
+        return [*gate, *proxy_rules.leaving(self.exclude), *first, *mark_rules.lookups(self.maps, ())]
 
     def entrance(self) -> list[mark_rules.Rule]:
         return proxy_rules.entrance(self.method, next(iter(self.chains), ""), bool(self.macs))
@@ -63,7 +63,7 @@ class ProxyContent(Content):
 
     def take(self, kind: str, body: Json) -> str:
         name = str(body.get("name"))
-        if kind == "chain" and target_of(name):
+        if kind == "chain" and (target_of(name) or name == proxy_rules.CLOSED):
             self.exists = True
             self.chains[name] = body
             return ""
@@ -87,7 +87,8 @@ class ProxyContent(Content):
         macs, keys = tuple(sorted(self.macs or ())), frozenset(mark.key for mark in self.marks)
         never = proxy_rules.left([rule for _text, rule in proxy_rules.leaving(())])
         exclude = tuple(one for one in self._left() if one not in never)
-        found = ProxyTable(name, None, None, macs, holds=keys, method=method, exclude=exclude)
+        closes = proxy_rules.CLOSED in self.chains
+        found = ProxyTable(name, None, None, macs, holds=keys, method=method, exclude=exclude, closes=closes)
         if method == TPROXY:
             mark, mask = self._mark()
             found = replace(found, new_connections=self._tracks(), mark=mark, mask=mask)
@@ -98,12 +99,24 @@ class ProxyContent(Content):
         yield from self._adding(wanted, save=wanted.tracks)
         for name, expected in wanted.targets.items():
             yield from self._settled(name, expected)
+        if wanted.closed is not None:
+            yield from self._settled(proxy_rules.CLOSED, wanted.closed)
         yield from self._settled(mark_rules.LOOKUPS, wanted.lookups())
         yield from self._hooked(PREROUTING, proxy_rules.BASE[wanted.method], wanted.entrance())
 
+    def narrowing(self, wide: Shape, narrow: Shape) -> Iterator[Step]:
+        yield from super().narrowing(wide, narrow)
+        wanted = cast(ProxyShape, narrow).closed
+        if wanted is not None and wanted != cast(ProxyShape, wide).closed:
+            yield "flush chain", proxy_rules.CLOSED
+            for text, _rule in wanted:
+                yield "add rule", f"{proxy_rules.CLOSED} {text}"
+
     def clearing(self, shape: Shape) -> Iterator[Step]:
         yield from self._removing(shape)
-        kept = {PREROUTING, mark_rules.LOOKUPS, *shape.chains, *cast(ProxyShape, shape).targets}
+        wanted = cast(ProxyShape, shape)
+        kept = {PREROUTING, mark_rules.LOOKUPS, *wanted.chains, *wanted.targets}
+        kept |= set() if wanted.closed is None else {proxy_rules.CLOSED}
         # What leads to the chain of a mark goes before it.
         for name in sorted(self.chains.keys() - kept, key=lambda name: (not target_of(name), name)):
             yield "delete chain", name
@@ -128,8 +141,13 @@ class ProxyContent(Content):
         marking = next((found[0] for name, found in self.rules.items() if found and layout.mark_of(name)), None)
         if marking is not None:
             return len(marking) > 1
-        first = self.rules.get(mark_rules.LOOKUPS, [])[len(self._left()) :][:1]
+        first = self._looked_up()[len(self._left()) :][:1]
         return any("return" in part for found in first for part in found)
 
     def _left(self) -> list[str]:
-        return proxy_rules.left(self.rules.get(mark_rules.LOOKUPS, []))
+        return proxy_rules.left(self._looked_up())
+
+    def _looked_up(self) -> list[layout.Expression]:
+        """The rules of the lookups behind the gate to the closed ports."""
+        found = self.rules.get(mark_rules.LOOKUPS, [])
+        return found[1:] if found and "jump" in found[0][-1] else found

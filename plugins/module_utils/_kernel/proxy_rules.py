@@ -31,11 +31,16 @@ BASE = {
 NEVER = ("::/96", "::ffff:0.0.0.0/96")
 """A daemon takes these for the IPv4 address inside (IP6T_SO_ORIGINAL_DST), be it 127.0.0.1 or one behind a firewall."""
 
+CLOSED = "closed_ports"
+"""The chain with the ports that only this host itself may ask. It is there where ports are to be closed."""
+
 _FLAGS = {"payload": {"protocol": "tcp", "field": "flags"}}
 _SYN, _LOOKED_AT = 0x02, 0x17
 """Of FIN, SYN, RST and ACK, a packet that begins a connection has SYN alone."""
-_STAYING = [2, 3, 5]
-"""RTN_LOCAL, RTN_BROADCAST, RTN_MULTICAST"""
+_LOCAL = 2
+"""RTN_LOCAL"""
+_STAYING = [_LOCAL, 3, 5]
+"""With RTN_BROADCAST and RTN_MULTICAST."""
 
 
 def _match(left: Expression, right: Expression, op: str = "==") -> Expression:
@@ -65,6 +70,27 @@ def entrance(method: str, marking: str, exclude_macs: bool) -> list[Rule]:
         found.append((f"{text} goto {LOOKUPS}", [begins, _goto(LOOKUPS)]))
         found += [_socket("wildcard", LOOKUPS), _socket("transparent", marking)]
     return [*found, (f"goto {LOOKUPS}", [_goto(LOOKUPS)])]
+
+
+def gate() -> Rule:
+    """The rule that leads what other hosts ask at this host itself to the chain of closed ports."""
+    outside = _match({"meta": {"key": "iifname"}}, "lo", "!=")
+    here = _match({"fib": {"result": "type", "flags": ["daddr"]}}, _LOCAL)
+    return f'iifname != "lo" fib daddr type local jump {CLOSED}', [outside, here, {"jump": {"target": CLOSED}}]
+
+
+def closing(targets: Iterable[Target]) -> list[Rule]:
+    """The rules that keep other hosts from the daemon itself: a connection to its port has no destination to ask for
+    but this host. A target that may be meant for the host's own addresses keeps its port open."""
+    found = list(targets)
+    kept = {(one.protocol, one.port) for one in found if one.own}
+    ports = {(one.protocol, one.port) for one in found if one.port and not one.address}
+    return [_closing(*port) for port in sorted(ports - kept)]
+
+
+def _closing(protocol: str, port: int) -> Rule:
+    match = _match({"payload": {"protocol": protocol, "field": "dport"}}, port)
+    return f"{protocol} dport {port} drop", [match, {"drop": None}]
 
 
 def leaving(prefixes: Iterable[str]) -> list[Rule]:

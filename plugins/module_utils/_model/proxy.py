@@ -90,12 +90,13 @@ def _is_sound(target: Target) -> bool:
 @dataclass(frozen=True)
 class ProxyTable(Table):
     """The table itself. Its method never changes; its mark is that of the packets that stay on this host. Packets for
-    ``exclude``, prefixes in order, go on."""
+    ``exclude``, prefixes in order, go on. It ``closes`` the daemon's ports to those who ask at this host itself."""
 
     method: str = TPROXY
     mark: int = 0
     mask: int = values.FULL_MASK
     exclude: tuple[str, ...] | None = None
+    closes: bool | None = None
 
     @property
     def line(self) -> str:
@@ -104,15 +105,20 @@ class ProxyTable(Table):
             words.append(f"mark {self.mark:#x}" + (f"/{self.mask:#x}" if self.mask != values.FULL_MASK else ""))
             words += [] if self.tracks else ["every-packet"]
         words += [f"exclude {' '.join(self.exclude)}"] if self.exclude else []
+        words += ["close-ports"] if self.closes else []
         words += [f"exclude-macs {' '.join(self.exclude_macs)}"] if self.exclude_macs else []
         words += [f"(damaged: {', '.join(self.damage)})"] if self.damage else []
         return " ".join(words)
 
     def completed(self, found: Table) -> Table:
         whole = super().completed(found)
-        if self.exclude is None and isinstance(whole, ProxyTable) and isinstance(found, ProxyTable):
-            return replace(whole, exclude=found.exclude)
-        return whole
+        if not isinstance(whole, ProxyTable) or not isinstance(found, ProxyTable):
+            return whole
+        return replace(
+            whole,
+            exclude=found.exclude if self.exclude is None else self.exclude,
+            closes=found.closes if self.closes is None else self.closes,
+        )
 
     @property
     def tracks(self) -> bool:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from typing import Any
 
@@ -59,18 +60,20 @@ def table(params: Mapping[str, Any], present: bool) -> ProxyTable:
     """The table with what is asked of it as a whole."""
     whole = mark_options.table({**params, "hooks": None}, ())
     method, mark, exclude = params["method"], params["mark"], _excluded(params["exclude"])
+    closes = params["close_ports"]
     if method == REDIRECT:
         for option in ("mark", "new_connections"):
             if params[option] is not None:
                 raise BadInput(option, params[option], f"goes with method {TPROXY}.")
-        return ProxyTable(whole.name, exclude_macs=whole.exclude_macs, method=method, exclude=exclude)
+        return ProxyTable(whole.name, exclude_macs=whole.exclude_macs, method=method, exclude=exclude, closes=closes)
     if mark is None and present:
         raise BadInput("mark", None, "is missing: say which mark packets get that stay on this host.")
     number, mask = values.mark_and_mask("mark", mark or "1")
     if not number:
         raise BadInput("mark", mark, "is no mark: packets have 0 without one.")
     macs, tracks = whole.exclude_macs, whole.new_connections
-    return ProxyTable(whole.name, None, tracks, macs, method=method, mark=number, mask=mask, exclude=exclude)
+    marked = ProxyTable(whole.name, None, tracks, macs, method=method, mark=number, mask=mask)
+    return replace(marked, exclude=exclude, closes=closes)
 
 
 def _excluded(texts: list[str] | None) -> tuple[str, ...] | None:
