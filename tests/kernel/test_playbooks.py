@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -163,6 +164,22 @@ def test_site_says_whom_the_limit_leaves_out(run: Run) -> None:
     done = run("site", WHOLE, "--limit", "r1", "--check")
     assert done.returncode == 0, done.stdout
     assert "--limit leaves out d1, d2, r2, rs1: it stays as it is" in done.stdout
+
+
+def test_site_sends_nothing_to_a_realserver_that_failed(run: Run) -> None:
+    good = {**WHOLE["realservers"]["rs1"], "realserver_packages": [], "realserver_persist": False}
+    good |= {"realserver_arp_method": "nftables"}
+    groups = {**WHOLE, "realservers": {"rs1": good, "rs2": {**good, **DOWN}, "rs3": {**good, "realserver_unit": "A"}}}
+    done = run("site", groups, "--check")
+    assert done.returncode in {2, 4}
+    said = " ".join((done.stdout + done.stderr).split())
+    assert "rs2, rs3 failed, and directors would send it packets. Directors and routers stay as they are." in said
+    assert "--limit 'all:!rs2:!rs3'" in said
+    assert "lvs.vipless.director : " not in done.stdout + done.stderr
+    assert "lvs.vipless.router : " not in done.stdout + done.stderr
+    assert re.search(r"\nrs1 .* changed=[1-9]", done.stdout)
+    done = run("site", groups, "--check", "--limit", "all:!rs2:!rs3:!directors")
+    assert done.returncode == 0, done.stdout
 
 
 def test_teardown_keeps_directors_that_a_router_may_still_send_to(run: Run) -> None:
