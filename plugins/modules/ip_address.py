@@ -22,6 +22,8 @@ requirements:
   - pyroute2 >= 0.7.2 on the managed host
   - CAP_NET_ADMIN, to change anything
 notes:
+  - With the last IPv4 address of a device the kernel takes away all IPv4 routes of that device, those of others too.
+    What must stay is better a route on C(lo).
   - At boot the addresses come back without their owner, since C(ip) sets it from iproute2 6.3 on only. One without an
     owner that O(file) names is therefore taken as this module's own.
 extends_documentation_fragment:

@@ -67,6 +67,10 @@ def services(change: dict[str, Any], place: int = 0) -> dict[str, Any]:
         ({"director_confirm_timeout": 60}, "This host is not run by systemd."),
         ({"director_interfaces": None}, "director_interfaces"),
         (
+            {"director_delivery_device": "v1", "director_vip_device": "v1"},
+            "director_delivery_device and director_vip_device are both v1:",
+        ),
+        (
             services({"persistent": 300, "realservers": [{"address": "10.0.0.11", "weight": 0}]}, 1)
             | {"director_sysctls": {"net.ipv4.vs.expire_nodest_conn": 1}},
             "The persistent service dns of director_services has a realserver of weight 0",
