@@ -14,7 +14,7 @@ nox.options.error_on_missing_interpreters = True
 
 CHECKOUT = Path(__file__).parent
 PURE = "plugins/module_utils/_model"
-AREAS = (PURE, "plugins/module_utils/_kernel", "plugins/modules", "plugins/filter", "plugins/lookup", "plugins/action")
+AREAS = (PURE, "plugins/module_utils/_kernel", "plugins/modules", "plugins/filter")
 # What changes nothing that a test could see: decorators of properties and tuples, whole numbers by identity.
 SILENT = ("core/RemoveDecorator", "core/ReplaceComparisonOperator_.*_Is(Not)?$")
 MUTATION = """
