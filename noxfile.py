@@ -54,8 +54,9 @@ def coverage(session: nox.Session) -> None:
     session.install("coverage")
     session.run("tests/run", "--quick", "--cov=plugins", "--cov-report=", *session.posargs, external=True)
     for area in AREAS:
+        # 1 where the chosen tests reach none of an area.
         session.log(f"{area}:")
-        session.run("coverage", "report", f"--include={area}/*", "--format=total")
+        session.run("coverage", "report", f"--include={area}/*", "--format=total", success_codes=[0, 1])
 
 
 @nox.session
