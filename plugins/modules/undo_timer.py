@@ -15,7 +15,9 @@ description:
     not touched.
   - Confirmed after the change, over a connection that was made anew, it ends the timer and leaves nothing behind.
   - Where an earlier change of the same name waits for its confirmation, what was there before that one stays what will
-    be put back, and the timer starts anew.
+    be put back, and the timer starts anew. Who armed it before can confirm it no more (O(token)).
+  - A change that has a protocol number, a table, services or a unit in common with one of another name that waits is
+    refused.
   - C(sh /run/lvs-vipless/undo/NAME/undo undo) puts back at once. The script needs no Python. What it does at the end of
     the timer is in the journal of the unit C(undo-lvs-vipless-NAME).
   - It adds before it removes where the kernel lets it. A table of nftables that differs is replaced as a whole, in one
@@ -52,6 +54,12 @@ options:
     type: str
     choices: [armed, confirmed]
     default: armed
+  token:
+    description:
+      - For O(state=confirmed), what RV(token) was when this run armed the timer. Where another run has armed it since,
+        nothing is confirmed, since that run may not be the one that still reaches the host.
+      - Without it, whatever waits is confirmed.
+    type: str
   timeout:
     description: Seconds to wait for the confirmation. It must be longer than all that happens until then.
     type: int
@@ -121,6 +129,7 @@ EXAMPLES = r"""
     sysctls: [net.ipv4.vs.expire_nodest_conn]
     unit: director
     files: [/etc/sysctl.d/90-lvs-vipless-director.conf]
+  register: armed
 
 - name: Come back
   ansible.builtin.wait_for_connection:
@@ -130,6 +139,7 @@ EXAMPLES = r"""
   lvs.vipless.undo_timer:
     name: director
     state: confirmed
+    token: "{{ armed.token }}"
 """
 
 RETURN = r"""
@@ -144,6 +154,11 @@ remaining:
   returned: success
   type: int
   sample: 180
+token:
+  description: What tells this arming from others.
+  returned: with O(state=armed), but for check mode
+  type: str
+  sample: 3f0c1b5e9d2a7746
 """
 
 from typing import Any
@@ -166,7 +181,7 @@ SPEC = ArgumentSpec(
         "timeout": {"type": "int"},
         "protocol": {"type": "str", "default": str(values.OWN_PROTOCOL)},
         "addresses": {"type": "list", "elements": "dict", "default": [], "options": ADDRESS},
-        **{name: {"type": "str"} for name in ("arp_table", "guard_table", "mark_table", "fwmarks", "unit")},
+        **{name: {"type": "str"} for name in ("token", "arp_table", "guard_table", "mark_table", "fwmarks", "unit")},
         **{name: {"type": "list", "elements": "str", "default": []} for name in ("sysctls", "files")},
     },
     required_if=[("state", "armed", ("timeout",))],
@@ -181,11 +196,12 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     seconds = undo.seconds("timeout", params["timeout"]) if armed else 0
     require_systemd("leave undo_timer out (director_confirm_timeout: 0).")
     require_net_admin()
+    told = {}
     if not check_mode and armed:
-        timer.arm(owned, seconds)
+        told = {"token": timer.arm(owned, seconds)}
     elif not check_mode:
-        timer.confirm()
-    return {"changed": False, "remaining": timer.remaining()}
+        timer.confirm(params["token"])
+    return {"changed": False, "remaining": timer.remaining(), **told}
 
 
 def main() -> None:

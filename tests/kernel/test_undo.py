@@ -96,11 +96,11 @@ class Host(NamedTuple):
         found["sysctl"] = [self.netns.run("sysctl", "-n", *OPTIONS["sysctls"]).split()]
         return {name: sorted(listed, key=lambda one: json.dumps(one, sort_keys=True)) for name, listed in found.items()}
 
-    def arm(self, **options: Any) -> None:
+    def arm(self, **options: Any) -> str:
         with self.netns.entered():
             snapshot = Snapshot(self.folder)
             snapshot.take(undo.parse({**OPTIONS, **options}))
-            snapshot.arm(1)
+            return snapshot.arm(1)
 
     def undo(self) -> subprocess.CompletedProcess[str]:
         command = ["ip", "netns", "exec", self.netns.name, "sh", str(self.folder / "undo"), "undo"]
@@ -239,6 +239,34 @@ def test_the_first_state_is_the_one_known_good(host: Host, tmp_path: Path) -> No
     assert host.undo().returncode == 0
     assert host.shown() == before
     assert (file.read_text(), later.read_text()) == ("1\n", "1\n")
+
+
+def test_two_changes_of_the_same_objects_do_not_wait_at_once(host: Host) -> None:
+    """The one that is not confirmed would take away what was confirmed for the other."""
+    host.arm()
+    other = Host(host.netns, host.folder.parent / "other")
+    apart = {"protocol": "122", "arp_table": "a", "guard_table": "g", "mark_table": "m", "addresses": []}
+    for one, name in (
+        ({"protocol": "117"}, "protocol 117"),
+        ({"mark_table": "lvs_vipless"}, "table inet lvs_vipless"),
+        ({"arp_table": "lvs_vipless"}, "table arp lvs_vipless"),
+    ):
+        with pytest.raises(Refused, match=rf"'undo' waits for its confirmation, \d+ seconds more, and has {name} too."):
+            other.arm(**apart | one)
+        assert not other.folder.exists()
+    other.arm(**apart)
+
+
+def test_who_armed_it_last_confirms_it(host: Host) -> None:
+    first, second = host.arm(), host.arm()
+    snapshot = Snapshot(host.folder)
+    with pytest.raises(Refused, match=rf"token: '{first}' refused: another run has armed 'undo' since"):
+        snapshot.require(first)
+    snapshot.require(second)
+    snapshot.require(None)
+    # Nothing waits any more: whoever comes now reaches the host as well.
+    assert snapshot.disarm()
+    snapshot.require(first)
 
 
 def test_the_folder_is_roots_alone(host: Host) -> None:

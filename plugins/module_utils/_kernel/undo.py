@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import time
 from collections.abc import Iterable
@@ -23,6 +24,7 @@ from ansible_collections.lvs.vipless.plugins.module_utils._kernel.basic import D
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.genl import NETLINK_GENERIC
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.guard_table import GuardTable
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.ipvs import ServiceTable
+from ansible_collections.lvs.vipless.plugins.module_utils._kernel.lock import held
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.mark_table import MarkTable
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.program import find, run
 from ansible_collections.lvs.vipless.plugins.module_utils._kernel.session import Session
@@ -37,6 +39,7 @@ _SHELL = "/bin/sh"
 """It reads the script: /run may be mounted noexec."""
 _PAUSE_SECONDS = 0.2
 _ADDRESS_FILE = "addresses.ip"
+_CLAIMS, _TOKEN = "claims", "token"
 
 
 class Snapshot:
@@ -91,12 +94,14 @@ class Snapshot:
         for path in owned.paths:
             if Path(path).is_dir():
                 raise BadInput("files", path, "is a directory.")
+        self._refuse_shared(owned)
         script = self._folder / undo_script.SCRIPT
         if self.remaining() is None:
             self.remove()
             self._folder.mkdir(parents=True, mode=0o700)
             (self._folder / undo_script.TABLES).mkdir()
             script.write_text(owned.script, encoding="utf-8")
+            self._write(_CLAIMS, sorted(owned.claims))
             for table in owned.tables:
                 self._write(f"{undo_script.TABLES}/{table}", _commands(table, owned.marks))
             if owned.fwmarks[1]:
@@ -110,9 +115,28 @@ class Snapshot:
         if done.returncode:
             raise ProgramFailed("what is there now could not be kept", done.returncode, done.stderr)
 
-    def arm(self, seconds: int) -> None:
-        """Let the script do what it is called for, from now on."""
+    def _refuse_shared(self, owned: Owned) -> None:
+        """Of two that wait with the same objects, one would take away what was confirmed for the other."""
+        for armed in sorted(self._folder.parent.glob(f"*/{undo_script.ARMED}")):
+            other = Snapshot(armed.parent)
+            shared = owned.claims.intersection(other._read(_CLAIMS))
+            if armed.parent != self._folder and shared:
+                waits = f"'{armed.parent.name}' waits for its confirmation, {other.remaining()} seconds more"
+                reason = f"{waits}, and has {', '.join(sorted(shared))} too."
+                raise Refused("name", self._folder.name, f"{reason} Confirm it first, or wait until it is undone.")
+
+    def arm(self, seconds: int) -> str:
+        """Let the script do what it is called for, from now on. Returns what tells this arming from others."""
+        token = secrets.token_hex(8)
+        self._write(_TOKEN, [token])
         self._write(undo_script.ARMED, [str(time.monotonic() + seconds)])
+        return token
+
+    def require(self, token: str | None) -> None:
+        """Refuse to confirm what another run has armed since."""
+        remaining = self.remaining()
+        if token and remaining is not None and self._read(_TOKEN) != [token]:
+            raise Refused("token", token, undo.taken_over(self._folder.name, remaining))
 
     def disarm(self) -> bool:
         """Keep the script from beginning, and say whether that was in time."""
@@ -149,8 +173,12 @@ class Timer:
     def remaining(self) -> int | None:
         return self._snapshot.remaining()
 
-    def arm(self, owned: Owned, seconds: int) -> None:
-        """Keep what is there, and begin to wait."""
+    def arm(self, owned: Owned, seconds: int) -> str:
+        """Keep what is there, and begin to wait. Returns what has to be said to confirm it."""
+        with held():
+            return self._arm(owned, seconds)
+
+    def _arm(self, owned: Owned, seconds: int) -> str:
         if owned.fwmarks[1]:
             _program("ipvsadm", "ipvsadm")
         self._refuse_while_undoing()
@@ -158,15 +186,19 @@ class Timer:
         self._stop()
         # It may have begun until now.
         self._refuse_while_undoing()
-        self._snapshot.arm(seconds)
+        token = self._snapshot.arm(seconds)
         script = str(FOLDERS / self._name / undo_script.SCRIPT)
         when = [f"--on-active={seconds}", "--timer-property=AccuracySec=100ms"]
         what = [f"--description=Undo {self._name} (lvs.vipless)", _SHELL, script, "undo"]
         self._run(["systemd-run", f"--unit={self._unit}", "--collect", *when, *what])
+        return token
 
-    def confirm(self) -> None:
+    def confirm(self, token: str | None) -> None:
         """End the waiting. Raise Undone where that comes too late; nothing that waits is nothing to end."""
-        if self._snapshot.disarm():
+        with held():
+            self._snapshot.require(token)
+            in_time = self._snapshot.disarm()
+        if in_time:
             self._stop()
             self._snapshot.remove()
             return

@@ -37,6 +37,13 @@ class Owned(NamedTuple):
         return [name for name in (*self.guards, self.marks) if name]
 
     @property
+    def claims(self) -> set[str]:
+        """What no other undoing may put back while this one waits."""
+        services = [f"services of mark {self.fwmarks[0]:#x}/{self.fwmarks[1]:#x}"] if self.fwmarks[1] else []
+        unit = [f"unit {self.unit}"] if self.unit else []
+        return {f"protocol {self.protocol}", *(f"table {name}" for name in self.tables), *services, *unit}
+
+    @property
     def script(self) -> str:
         return undo_script.text(self.protocol, self.guards, self.marks, self.fwmarks, self.unit)
 
@@ -92,6 +99,14 @@ def late(named: str, when: str, complete: bool) -> str:
         f"name: '{named}' cannot be confirmed: the changes were undone at {when}; the controller did not come back in"
         f" time. So was now what ran after that.{rest} 'journalctl -u {timer(named)}' on this host says what was done."
         " Run the play again, with a longer timeout where it was too short."
+    )
+
+
+def taken_over(named: str, remaining: int) -> str:
+    """What to say to a controller whose timer another run has armed anew."""
+    return (
+        f"another run has armed '{named}' since: what this one changed is undone with the rest in {remaining}"
+        " seconds, unless that one confirms it. Wait for it, and run the play again."
     )
 
 

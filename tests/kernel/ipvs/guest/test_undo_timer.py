@@ -210,10 +210,13 @@ def test_ip_vs_that_the_change_loaded_goes() -> None:
 
 
 def test_what_is_confirmed_stays() -> None:
-    arm()
+    early, late = arm()["token"], arm()["token"]
     second()
     made = state()
-    assert call("undo_timer", name=NAME, state="confirmed") == {"changed": False, "remaining": None}
+    with pytest.raises(Refused, match="another run has armed 'lvsundo' since"):
+        call("undo_timer", name=NAME, state="confirmed", token=early)
+    assert FOLDER.exists()
+    assert call("undo_timer", name=NAME, state="confirmed", token=late) == {"changed": False, "remaining": None}
     assert state() == made
     assert not FOLDER.exists()
     assert TIMER not in sh("systemctl list-units --all --no-legend")
