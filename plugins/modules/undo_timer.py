@@ -181,7 +181,9 @@ SPEC = ArgumentSpec(
         "timeout": {"type": "int"},
         "protocol": {"type": "str", "default": str(values.OWN_PROTOCOL)},
         "addresses": {"type": "list", "elements": "dict", "default": [], "options": ADDRESS},
-        **{name: {"type": "str"} for name in ("token", "arp_table", "guard_table", "mark_table", "fwmarks", "unit")},
+        # Nothing secret: it tells one run from another.
+        "token": {"type": "str", "no_log": False},
+        **{name: {"type": "str"} for name in ("arp_table", "guard_table", "mark_table", "fwmarks", "unit")},
         **{name: {"type": "list", "elements": "str", "default": []} for name in ("sysctls", "files")},
     },
     required_if=[("state", "armed", ("timeout",))],

@@ -28,11 +28,16 @@ def test_module_documentation(tools: Tools, installed: Path, module: str) -> Non
     assert documented["return"]
 
 
+def complaints(warnings: str) -> list[str]:
+    """What is said of this collection: newer ansible-cores warn of one that they hold themselves."""
+    return [line for line in warnings.splitlines() if line and "ansible/_protomatter" not in line]
+
+
 def test_role_documentation(tools: Tools, installed: Path) -> None:
     command = ["ansible-doc", "--type", "role", "--json", *(f"lvs.vipless.{role}" for role in ROLES)]
     shown = tools.run(command, CHECKOUT, ANSIBLE_COLLECTIONS_PATH=str(installed.parents[2]))
     warnings, documentation = shown.split("{\n", 1)
-    assert not warnings
+    assert not complaints(warnings)
     documented = json.loads("{" + documentation)
     assert sorted(documented) == [f"lvs.vipless.{role}" for role in ROLES]
 
